@@ -1,0 +1,1 @@
+"""Frozen typed records that cross rooms. No record computes or prints anything."""

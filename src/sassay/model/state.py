@@ -1,0 +1,79 @@
+"""A state: all kernels of one build or run, its environment and its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from sassay.model.artifact import Scalar
+from sassay.model.kernel import Function, Kernel
+
+
+class Level(StrEnum):
+    """How serious a diagnostic is.
+
+    `ERROR`: something that should have been read was not, so rules that need it are UNKNOWN.
+    `WARNING`: read, with a doubt. `NOTE`: worth knowing, nothing is missing.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Diagnostic(msgspec.Struct, frozen=True, order=True):
+    """What kept sassay from reading something, or what a reader should know about a state.
+
+    Attributes:
+        level: How serious it is.
+        place: File and place in it; a state's label where it concerns the whole.
+        message: One clause.
+        arch: Architecture whose kernels lack evidence because of it; None: any.
+        layer: `ptx` or `sass` where only that layer lacks evidence; None: the kernel itself.
+    """
+
+    level: Level
+    place: str
+    message: str
+    arch: str | None = None
+    layer: str | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One attached measurement, such as GSM8K accuracy or a profile.
+
+    Attributes:
+        value: The figure or the verdict; None where the attached file only says that it exists.
+        unit: Unit or note, such as `accuracy` or `tokens`.
+        detail: Anything a card shows below the figure.
+    """
+
+    value: str | float | int | bool | None
+    unit: str | None = None
+    detail: str | None = None
+
+
+class State(msgspec.Struct, frozen=True):
+    """All kernels of one build or run.
+
+    Attributes:
+        label: The name that reports use.
+        kernels: Sorted by family, architecture, name, id.
+        functions: Device functions with sections of their own, sorted.
+        environment: What the run says of itself (engine config, git revision, GPU), flat.
+        evidence: Attached measurements by name.
+        tools: Versions of what read it (`sassay`, `nvdisasm`).
+        diagnostics: Sorted by level, place, message.
+        counts: What was seen and left out: `files`, `skipped_files`, `artifacts`, ...
+    """
+
+    label: str
+    kernels: tuple[Kernel, ...]
+    functions: tuple[Function, ...] = ()
+    environment: Mapping[str, Scalar] = {}
+    evidence: Mapping[str, Evidence] = {}
+    tools: Mapping[str, str] = {}
+    diagnostics: tuple[Diagnostic, ...] = ()
+    counts: Mapping[str, int] = {}
