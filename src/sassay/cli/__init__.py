@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: one file per subcommand, and the composition root of every room."""

@@ -8,7 +8,7 @@ import msgspec
 
 from sassay.model.artifact import Scalar, Source, SourceLocation, Toolchain
 from sassay.model.fact import Fact
-from sassay.model.layers import Layered
+from sassay.model.layers import Layer, Layered
 
 Census = Mapping[str, int]
 """Instruction counts by opcode, or by category."""
@@ -84,6 +84,10 @@ class CodeRefs(msgspec.Struct, frozen=True):
 
     ptx: str | None = None
     sass: str | None = None
+
+    def of(self, layer: Layer) -> str | None:
+        """The digest of one layer."""
+        return self.ptx if layer is Layer.PTX else self.sass
 
 
 class Kernel(msgspec.Struct, frozen=True):

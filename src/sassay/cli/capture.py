@@ -1,0 +1,85 @@
+"""`sassay capture`: write a state to disk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sassay.cli import options as o
+from sassay.cli.session import Session, parse_environment
+
+if TYPE_CHECKING:
+    from sassay.model.state import State
+
+
+def capture_command(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="What to capture, merged into one state.")
+    ],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The capture, OUT.sassay.")],
+    label: o.LabelOpt = None,
+    arch: o.ArchOpt = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option("--evidence", metavar="FILE.json", help="Attach measurements; repeatable."),
+    ] = None,
+    env: o.EnvOpt = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Capture what a build or a run emitted: kernels, code, environment, evidence.
+
+    Examples:
+
+      sassay capture ~/.triton/cache -o pr.sassay --label pr
+
+      sassay capture pypi:bitsandbytes==0.50.2 -o bnb.sassay --arch 'sm_9*'
+
+      sassay capture cache/ -o run.sassay --env dtype=bfloat16 --evidence gsm8k.json
+    """
+    from sassay.capture import load_evidence, write_capture
+
+    measured = {}
+    for path in evidence or ():
+        measured.update(load_evidence(Path(path)))
+    with Session(quiet=quiet) as session:
+        state = session.open_merged(
+            inputs,
+            archs=tuple(arch or ()),
+            label=label or _label(output),
+            evidence=measured,
+            environment=parse_environment(env or ()),
+        )
+        session.progress.note(f"writing {output}")
+        write_capture(state, session.store, output)
+    if not quiet:
+        _summarize(state, output)
+
+
+def _label(output: Path) -> str:
+    return output.name.removesuffix(".sassay") or "capture"
+
+
+def _summarize(state: State, output: Path) -> None:
+    families = {kernel.family for kernel in state.kernels}
+    archs = sorted({kernel.arch for kernel in state.kernels})
+    typer.echo(
+        f"{output}: {len(state.kernels)} kernels, {len(families)} families, {', '.join(archs)}"
+    )
+    say_diagnostics(state)
+
+
+def say_diagnostics(state: State) -> None:
+    """Print a state's errors and warnings on standard error, a line each.
+
+    Args:
+        state: The state that was read.
+    """
+    for diagnostic in state.diagnostics:
+        if diagnostic.level != "note":
+            line = " ".join(f"{diagnostic.place}: {diagnostic.message}".split())
+            plain = "".join(c if c.isprintable() else "?" for c in line)
+            sys.stderr.write(f"sassay: {diagnostic.level}: {plain}\n")

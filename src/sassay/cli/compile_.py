@@ -1,0 +1,89 @@
+"""`sassay compile`: compile the Triton kernels of a manifest into a capture, without a GPU."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sassay.cli import options as o
+from sassay.cli.capture import say_diagnostics
+from sassay.cli.session import Session, parse_environment
+
+
+def compile_command(
+    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST.toml", help="See docs/manifest.md.")],
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The capture, OUT.sassay.")],
+    arch: Annotated[
+        list[str] | None,
+        typer.Option("--arch", metavar="SM", help="Compile for these instead, such as sm_90."),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option("--root", help="Read the sources below this folder, such as another checkout."),
+    ] = None,
+    label: o.LabelOpt = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option("--evidence", metavar="FILE.json", help="Attach measurements; repeatable."),
+    ] = None,
+    env: o.EnvOpt = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Compilers at once.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Compile the Triton kernels that a manifest names: no GPU, no torch, nothing imported.
+
+    A kernel that does not compile is reported with the compiler's message; the others are
+    captured, and the exit status is 2.
+
+    Examples:
+
+      sassay compile kernels.toml -o pr.sassay
+
+      sassay compile kernels.toml -o base.sassay --root ../base-checkout --arch sm_90
+    """
+    from sassay.build import compile_manifest, load_manifest
+    from sassay.capture import load_evidence, write_capture
+
+    loaded = load_manifest(manifest, root=root)
+    measured = {}
+    for path in evidence or ():
+        measured.update(load_evidence(Path(path)))
+    with (
+        tempfile.TemporaryDirectory(prefix="sassay-compile-") as scratch,
+        Session(quiet=quiet) as session,
+    ):
+        run = compile_manifest(
+            loaded,
+            archs=tuple(arch or ()),
+            cache_dir=Path(scratch),
+            jobs=jobs,
+            progress=session.progress.note,
+        )
+        state = session.open_compiled(
+            run,
+            label=label or output.name.removesuffix(".sassay"),
+            evidence=measured,
+            environment=parse_environment(env or ()),
+        )
+        session.progress.note(f"writing {output}")
+        write_capture(state, session.store, output)
+    if not quiet:
+        families = {kernel.family for kernel in state.kernels}
+        typer.echo(
+            f"{output}: {len(state.kernels)} kernels, {len(families)} families, "
+            f"{len(run.failures)} failed"
+        )
+    say_diagnostics(state)
+    if run.failures:
+        sys.stderr.write(
+            f"sassay: error: {manifest}: {len(run.failures)} kernels did not compile "
+            "(the others are captured)\n"
+        )
+        raise typer.Exit(2)

@@ -1,0 +1,230 @@
+"""What `diff` and `check` share: open the states, compare, judge, report, exit status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sassay.cli.options import FailOn, Format, Rendering
+from sassay.cli.output import Outputs, emit
+from sassay.cli.selection import code_pairs
+from sassay.cli.session import Session, parse_across, parse_groups
+from sassay.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from sassay.model.change import CodeDiff, Diff
+    from sassay.model.finding import Check
+    from sassay.model.state import State
+    from sassay.policy import Policy
+
+_MAX_CODE_DIFFS = 20
+
+
+@dataclass(frozen=True)
+class Judging:
+    """One `diff` or `check` as the command line asks for it."""
+
+    command: str
+    states: tuple[str, ...]
+    policy: str | None
+    archs: tuple[str, ...]
+    families: tuple[str, ...]
+    groups: tuple[str, ...]
+    baseline: str | None
+    across_arch: str | None
+    strict: bool
+    evidence: tuple[str, ...]
+    today: str | None
+    fail_on: FailOn
+    allow_unknown: bool
+    rendering: Rendering | None
+    all: bool
+    limit: int | None
+    kernels: tuple[str, ...] = ()
+    layer: str | None = None
+    side_by_side: bool = False
+    context: int = 3
+    normalize_registers: bool = False
+    exit_code: bool = False
+
+
+def report_and_status(
+    judging: Judging,
+    main: Format,
+    output: Path | None,
+    more: Mapping[Format, Path | None],
+    color: bool | None,
+) -> int:
+    """Do what the command line asks and return its exit status.
+
+    Args:
+        judging: What to compare and judge.
+        main: Format of the main output.
+        output: Its file, None for standard output.
+        more: Further files by format.
+        color: Colours in terminal output; None: only on a terminal.
+
+    Returns:
+        0, 1 or 2, as the design fixes them.
+    """
+    from sassay.report import Report, ReportOptions
+
+    outputs = Outputs(main=main, path=output, more=more, color=color)
+    across = parse_across(judging.across_arch)
+    policy = _policy(judging)
+    if judging.command == "diff" and len(judging.states) < 2 and not (across or judging.kernels):
+        raise UsageError(
+            "diff needs two states or more",
+            hint="sassay diff BEFORE AFTER, or one state with --across-arch A:B",
+        )
+    with Session() as session:
+        states = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
+        diff = compare_states(
+            states,
+            session,
+            across=across,
+            groups={**(policy.groups if policy else {}), **parse_groups(judging.groups)},
+            baseline=judging.baseline,
+            strict=judging.strict,
+            families=judging.families,
+            all_=judging.all,
+        )
+        check = _check(judging, policy, states, diff)
+        code = _code_diffs(judging, states, diff, session)
+    rendering = judging.rendering.value if judging.rendering else None
+    report = Report(
+        command="code" if code and judging.kernels else judging.command,
+        states=states,
+        diff=diff,
+        check=check,
+        code_diffs=code,
+        options=ReportOptions(
+            rendering=rendering or (check.rendering if check else "delta"),
+            limit=judging.limit,
+            all=judging.all,
+            families=judging.families,
+            width=outputs.width(),
+            color=outputs.wants_color(),
+            side_by_side=judging.side_by_side,
+        ),
+    )
+    emit(report, outputs)
+    return _status(judging, diff, check)
+
+
+def _policy(judging: Judging) -> Policy | None:
+    if judging.policy is None:
+        return None
+    from sassay.policy import load_policy
+
+    return load_policy(judging.policy)
+
+
+def compare_states(
+    states: Sequence[State],
+    session: Session,
+    *,
+    across: tuple[str, str] | None,
+    groups: Mapping[str, tuple[str, ...]],
+    baseline: str | None = None,
+    strict: bool = False,
+    families: tuple[str, ...] = (),
+    all_: bool = False,
+) -> Diff | None:
+    """Compare states; None for one state that is not compared across architectures.
+
+    Args:
+        states: Oldest first.
+        session: Holds their code.
+        across: Two architectures to pair.
+        groups: Family globs by group name.
+        baseline: Label of the state that every other is compared with.
+        strict: Relocated and rescheduled kernels count as changed.
+        families: Family globs to keep.
+        all_: Keep unchanged kernels in `changes`.
+    """
+    if len(states) < 2 and across is None:
+        return None
+    from sassay.diff import DiffOptions, compare
+
+    options = DiffOptions(
+        strict=strict,
+        baseline=baseline,
+        across_arch=across,
+        groups=dict(groups),
+        families=families,
+        all=all_,
+    )
+    return compare(states, session.store, session.disassembler, options)
+
+
+def _check(
+    judging: Judging, policy: Policy | None, states: Sequence[State], diff: Diff | None
+) -> Check | None:
+    if policy is None:
+        return None
+    from sassay.policy import evaluate, resolve_today
+
+    return evaluate(
+        policy,
+        states,
+        diff,
+        today=resolve_today(judging.today),
+        groups=parse_groups(judging.groups),
+        baseline=judging.baseline,
+    )
+
+
+def _code_diffs(
+    judging: Judging, states: Sequence[State], diff: Diff | None, session: Session
+) -> tuple[CodeDiff, ...]:
+    if not judging.kernels and judging.layer is None:
+        return ()
+    from sassay.diff import code_diff
+    from sassay.model.layers import Layer
+
+    layer = Layer(judging.layer or "sass")
+    pairs = code_pairs(states, diff, judging.kernels, layer)
+    limit = judging.limit or _MAX_CODE_DIFFS
+    return tuple(
+        code_diff(
+            before,
+            after,
+            layer,
+            session.store,
+            session.disassembler,
+            context=judging.context,
+            normalize_registers=judging.normalize_registers,
+        )
+        for before, after in pairs[:limit]
+    )
+
+
+def _status(judging: Judging, diff: Diff | None, check: Check | None) -> int:
+    if check is not None:
+        return verdict_status(check, judging.fail_on, allow_unknown=judging.allow_unknown)
+    if judging.exit_code and diff is not None:
+        return int(any(pair.changed or pair.added or pair.removed for pair in diff.pairs))
+    return 0
+
+
+def verdict_status(check: Check, fail_on: FailOn, *, allow_unknown: bool) -> int:
+    """The exit status of a verdict.
+
+    Args:
+        check: The judgement.
+        fail_on: The verdict from which on the status is 1.
+        allow_unknown: UNKNOWN does not count; what did fire still does.
+    """
+    from sassay.model.finding import Effect, Verdict
+
+    effects = {finding.effect for finding in check.findings if finding.waived is None}
+    reached = Effect.FAIL in effects or (fail_on is FailOn.REVIEW and Effect.REVIEW in effects)
+    if check.verdict is Verdict.FAIL:
+        return 1
+    if check.verdict is Verdict.UNKNOWN and not allow_unknown:
+        return 2
+    return int(reached)

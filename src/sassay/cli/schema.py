@@ -1,0 +1,46 @@
+"""`sassay schema`: JSON Schemas of what sassay writes and reads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sassay.errors import UsageError
+
+
+def schema_command(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="state, diff, check, code, policy or manifest.")
+    ],
+) -> None:
+    """Print the JSON Schema (draft 2020-12) of a document.
+
+    Examples:
+
+      sassay schema diff > diff.schema.json
+
+      sassay schema policy > sassay-policy.schema.json   # for yaml-language-server
+    """
+    import json
+
+    from sassay.cli.output import write_stdout
+
+    write_stdout(json.dumps(_schema(name.removesuffix("/1")), indent=2, sort_keys=True) + "\n")
+
+
+def _schema(name: str) -> dict[str, object]:
+    if name == "policy":
+        from sassay.policy import policy_schema
+
+        return policy_schema()
+    if name == "manifest":
+        from sassay.build import manifest_schema
+
+        return manifest_schema()
+    from sassay.report import schema, schema_names
+
+    if name not in schema_names():
+        known = ", ".join([*schema_names(), "policy", "manifest"])
+        raise UsageError(f"no schema is named {name!r}", hint=f"one of: {known}")
+    return schema(name)

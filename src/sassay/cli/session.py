@@ -1,0 +1,212 @@
+"""One run of the command line: its code store, its disassembler, and the states that it opens."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sassay.cli.progress import Progress
+from sassay.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from sassay.capture import CodeArchive
+    from sassay.isa.sass import Disassembler
+    from sassay.model.artifact import Scalar
+    from sassay.model.state import Evidence, State
+
+_LABEL = re.compile(r"^(?P<label>[A-Za-z0-9][\w .+#@-]{0,79})=(?P<spec>.+)$", re.DOTALL)
+
+
+def split_label(argument: str) -> tuple[str | None, str]:
+    """Split `label=STATE`; a path that exists, or `pypi:name==1.0`, is never split.
+
+    Args:
+        argument: One STATE of the command line.
+
+    Returns:
+        The label, None where there is none, and the input.
+    """
+    if argument.startswith("pypi:") or Path(argument).exists():
+        return None, argument
+    match = _LABEL.match(argument)
+    if match is None:
+        return None, argument
+    return match["label"], match["spec"]
+
+
+class Session(AbstractContextManager["Session"]):
+    """What every subcommand that reads states shares; closes its tools on exit."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        from sassay.capture import CodeArchive, cache_dir
+        from sassay.isa.sass import Disassembler
+
+        self.cache: Path | None = cache_dir()
+        self.store: CodeArchive = CodeArchive()
+        self.disassembler: Disassembler = Disassembler(self.cache)
+        self.progress = Progress(enabled=not quiet)
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.progress.stop()
+        self.disassembler.close()
+        self.store.close()
+
+    def open(
+        self,
+        argument: str,
+        *,
+        archs: Sequence[str] = (),
+        label: str | None = None,
+        evidence: Mapping[str, Evidence] | None = None,
+        environment: Mapping[str, Scalar] | None = None,
+    ) -> State:
+        """Open one STATE: a capture is read, any other input is captured in memory.
+
+        Args:
+            argument: The STATE as written, label included.
+            archs: Architecture globs to keep; empty keeps all.
+            label: Overrides the label in the argument.
+            evidence: Measurements to attach.
+            environment: Facts of the environment to add.
+        """
+        from sassay.capture import open_state
+
+        written, spec = split_label(argument)
+        self.progress.note(f"reading {argument}")
+        return open_state(
+            spec,
+            label=label or written,
+            store=self.store,
+            disassembler=self.disassembler,
+            arch_globs=tuple(archs),
+            evidence=evidence or {},
+            environment=environment or {},
+            progress=self.progress.note,
+        )
+
+    def open_all(
+        self,
+        arguments: Sequence[str],
+        *,
+        archs: Sequence[str] = (),
+        evidence: Sequence[str] = (),
+    ) -> tuple[State, ...]:
+        """Open several STATEs, oldest first, with labels that tell them apart.
+
+        Args:
+            arguments: The STATEs as written.
+            archs: Architecture globs to keep.
+            evidence: `[LABEL=]FILE.json` arguments; without a label they go to the last state.
+        """
+        import msgspec
+
+        from sassay.capture import load_evidence
+
+        states = [self.open(argument, archs=archs) for argument in arguments]
+        states = [
+            msgspec.structs.replace(state, label=label)
+            for state, label in zip(states, _distinct(states, arguments), strict=True)
+        ]
+        for argument in evidence:
+            label, spec = split_label(argument)
+            position = _position(states, label) if label else len(states) - 1
+            merged = {**states[position].evidence, **load_evidence(Path(spec))}
+            states[position] = msgspec.structs.replace(states[position], evidence=merged)
+        self.progress.note("comparing")
+        return tuple(states)
+
+
+def _position(states: Sequence[State], label: str) -> int:
+    for position, state in enumerate(states):
+        if state.label == label:
+            return position
+    known = ", ".join(state.label for state in states)
+    raise UsageError(f"no state is labelled {label!r}", hint=f"labels: {known}")
+
+
+def _distinct(states: Sequence[State], arguments: Sequence[str]) -> list[str]:
+    """Labels of the states, made distinct; equal ones that a person wrote are refused."""
+    written = [label for label, _ in map(split_label, arguments) if label]
+    for label in written:
+        if written.count(label) > 1:
+            raise UsageError(f"two states are labelled {label!r}", hint="give each its own label=")
+    labels: list[str] = []
+    for state in states:
+        label, number = state.label, 2
+        while label in labels:
+            label, number = f"{state.label} ({number})", number + 1
+        labels.append(label)
+    return labels
+
+
+def parse_groups(arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Read `--group NAME=GLOB[,GLOB...]` arguments.
+
+    Args:
+        arguments: As written.
+
+    Raises:
+        UsageError: An argument has no name or no glob.
+    """
+    groups: dict[str, tuple[str, ...]] = {}
+    for argument in arguments:
+        name, equals, globs = argument.partition("=")
+        patterns = tuple(part for part in globs.split(",") if part)
+        if not equals or not name or not patterns:
+            raise UsageError(
+                f"--group {argument!r} is not NAME=GLOB[,GLOB...]",
+                hint="such as --group 'RMSNorm=*rmsnorm*'",
+            )
+        groups[name] = groups.get(name, ()) + patterns
+    return groups
+
+
+def parse_environment(arguments: Sequence[str]) -> dict[str, Scalar]:
+    """Read `--env KEY=VALUE` arguments; values stay text.
+
+    Args:
+        arguments: As written.
+
+    Raises:
+        UsageError: An argument has no key.
+    """
+    facts: dict[str, Scalar] = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--env {argument!r} is not KEY=VALUE")
+        facts[key] = value
+    return facts
+
+
+def parse_across(argument: str | None) -> tuple[str, str] | None:
+    """Read `--across-arch A:B`.
+
+    Args:
+        argument: As written, or None.
+
+    Raises:
+        UsageError: Not two architectures.
+    """
+    if argument is None:
+        return None
+    before, colon, after = argument.partition(":")
+    if not colon or not before or not after:
+        raise UsageError(
+            f"--across-arch {argument!r} is not A:B", hint="such as --across-arch sm_80:sm_90a"
+        )
+    return before, after
