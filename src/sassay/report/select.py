@@ -1,0 +1,166 @@
+"""What a rendering shows: choices over records that every format makes alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sassay.model.change import FamilyStatus
+from sassay.model.finding import Effect
+from sassay.report.numbers import delta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sassay.model.change import Change, CodeDiff, Diff, FamilyRow, StateSummary, Suspect
+    from sassay.model.finding import Check, Finding
+    from sassay.model.kernel import Kernel
+    from sassay.model.state import State
+    from sassay.report.bundle import Report
+
+STATUS_MARK: dict[str, str] = {
+    "added": "+",
+    "removed": "-",
+    "expanded": ">",
+    "shrunk": "<",
+    "changed": "~",
+    "unchanged": "=",
+}
+EFFECT_ORDER: tuple[Effect, ...] = (Effect.FAIL, Effect.REVIEW, Effect.PASS)
+
+Values = tuple[int | None, ...]
+
+
+def moved_families(diff: Diff, *, everything: bool = False) -> tuple[FamilyRow, ...]:
+    """Families that changed in any pair, in the diff's order; every family on request."""
+    if everything:
+        return diff.families
+    return tuple(row for row in diff.families if has_moved(row))
+
+
+def has_moved(row: FamilyRow) -> bool:
+    """Whether a family changed from first to last or in any pair between."""
+    return row.status is not FamilyStatus.UNCHANGED or any(
+        pair.status is not FamilyStatus.UNCHANGED for pair in row.pairs
+    )
+
+
+def status_counts(rows: Iterable[FamilyRow]) -> dict[str, int]:
+    """Families by status, first to last state, in the order of `FamilyStatus`."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.status.value] = counts.get(row.status.value, 0) + 1
+    return {status.value: counts[status.value] for status in FamilyStatus if status.value in counts}
+
+
+def row_layer(row: FamilyRow, wanted: str | None = None) -> str:
+    """The layer whose figures a table with room for one shows."""
+    known = {
+        layer
+        for layer, values in (("sass", row.instructions.sass), ("ptx", row.instructions.ptx))
+        if values is not None and any(value is not None for value in values)
+    }
+    if wanted in known:
+        return str(wanted)
+    return "sass" if "sass" in known or not known else "ptx"
+
+
+def totals(row: FamilyRow, layer: str) -> Values:
+    """Instructions of a family, one total a state."""
+    values = row.instructions.ptx if layer == "ptx" else row.instructions.sass
+    return values or (None,) * len(row.kernels)
+
+
+def averages(row: FamilyRow, layer: str) -> tuple[float | None, ...]:
+    """Instructions a kernel, one average a state."""
+    values = row.per_kernel.ptx if layer == "ptx" else row.per_kernel.sass
+    return values or (None,) * len(row.kernels)
+
+
+def categories(row: FamilyRow, layer: str) -> Mapping[str, Values]:
+    """Category totals of a family in one layer."""
+    return (row.categories.ptx if layer == "ptx" else row.categories.sass) or {}
+
+
+def opcodes(row: FamilyRow, layer: str) -> Mapping[str, Values]:
+    """Opcode totals of a family in one layer."""
+    return (row.opcodes.ptx if layer == "ptx" else row.opcodes.sass) or {}
+
+
+def layers_of(row: FamilyRow) -> tuple[str, ...]:
+    """Layers that any state of a family holds, PTX first."""
+    return tuple(
+        layer
+        for layer in ("ptx", "sass")
+        if any(value is not None for value in totals(row, layer))
+    )
+
+
+def movements(values: Mapping[str, Values]) -> list[tuple[str, Values]]:
+    """The entries that are not the same in all states, largest movement first."""
+    moved = [(name, item) for name, item in values.items() if len(set(item)) > 1]
+    return sorted(moved, key=lambda item: (-_spread(item[1]), item[0]))
+
+
+def _spread(values: Values) -> int:
+    known = [value for value in values if value is not None]
+    last = delta(values)
+    return max(max(known) - min(known) if known else 0, abs(int(last)) if last else 0)
+
+
+def suspects_by_family(diff: Diff) -> dict[tuple[str, str], Suspect]:
+    """Suspects by family and architecture."""
+    return {(suspect.family, suspect.arch): suspect for suspect in diff.suspects}
+
+
+def changes_by_family(diff: Diff) -> dict[tuple[str, str], list[Change]]:
+    """Changes by family and architecture, in the diff's order."""
+    grouped: dict[tuple[str, str], list[Change]] = {}
+    for change in diff.changes:
+        grouped.setdefault((change.family, change.arch), []).append(change)
+    return grouped
+
+
+def standing(check: Check) -> tuple[Finding, ...]:
+    """Findings that count."""
+    return tuple(finding for finding in check.findings if finding.waived is None)
+
+
+def kernels_by_id(states: Sequence[State]) -> dict[str, Kernel]:
+    """Every kernel of every state by id; the last state's spelling where two agree."""
+    return {kernel.id: kernel for state in states for kernel in state.kernels}
+
+
+def summaries(report: Report) -> tuple[StateSummary, ...]:
+    """What each state says of itself, from the diff or from the check."""
+    if report.diff is not None:
+        return report.diff.states
+    return report.check.states if report.check is not None else ()
+
+
+def code_by_change(report: Report) -> dict[tuple[str, str], list[CodeDiff]]:
+    """Aligned code by the ids of the two kernels."""
+    grouped: dict[tuple[str, str], list[CodeDiff]] = {}
+    for code in report.code_diffs:
+        grouped.setdefault((code.before, code.after), []).append(code)
+    return grouped
+
+
+def labels(report: Report) -> tuple[str, ...]:
+    """Labels of the states, oldest first."""
+    known = summaries(report)
+    if known:
+        return tuple(state.label for state in known)
+    return tuple(state.label for state in report.states)
+
+
+def one_arch(diff: Diff) -> str | None:
+    """The architecture, if all families have the same one."""
+    archs = {row.arch for row in diff.families}
+    return next(iter(archs)) if len(archs) == 1 else None
+
+
+def left_out(shown: int, total: int, noun: str, how: str) -> str | None:
+    """`12 more families: --all shows them`, or None where nothing is left out."""
+    if shown >= total:
+        return None
+    return f"{total - shown:,} more {noun}: {how}"
