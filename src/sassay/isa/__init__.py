@@ -1,1 +1,1 @@
-"""isa."""
+"""PTX and SASS: opcodes, categories, normal forms, listings."""

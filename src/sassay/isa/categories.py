@@ -1,0 +1,228 @@
+"""The taxonomy of instructions, shared by PTX and SASS.
+
+The rows below are data, most specific first; the first row that matches an opcode names its
+category. An opcode that no row knows is `other`: counted and listed, never dropped.
+
+Sources: the instruction tables of "Parallel Thread Execution ISA" (PTX) and of "CUDA Binary
+Utilities", section "Instruction Set Reference" (SASS, Turing to Blackwell).
+
+What a reader may ask about:
+
+- The opcode alone decides, never the operands. `HFMA2` and `HFMA2.MMA` with constant operands
+  are how ptxas loads some constants; they stay `float_arithmetic`. `IMAD.U32` by 65536 and
+  `PRMT` are how it widens bf16; they stay `integer_arithmetic`.
+- `HADD2.F32` is how ptxas spells the conversion of half to single precision.
+- Texture and surface accesses read and write global memory through another unit and count as
+  `global_memory`, `sured` and its like as `atomic`. So does the control of caches.
+- `wmma.load` and `wmma.store` belong to `wmma`, hence to `tensor_core`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sassay.model.layers import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CATEGORIES: tuple[str, ...] = (
+    "tensor_core",
+    "warpgroup",
+    "tensor_memory",
+    "tma",
+    "async_copy",
+    "global_memory",
+    "shared_memory",
+    "local_memory",
+    "constant_memory",
+    "atomic",
+    "synchronization",
+    "warp_exchange",
+    "conversion",
+    "float_arithmetic",
+    "special_function",
+    "integer_arithmetic",
+    "address_and_move",
+    "control",
+    "other",
+)
+"""Every category, in the order in which reports list them."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Opcodes of one category.
+
+    Attributes:
+        category: Where they belong.
+        heads: Blank-separated dotted prefixes. `cp.async` matches `cp.async` and what continues
+            it with a dot or `::`; a trailing `*` matches any continuation of the last word.
+        having: Blank-separated modifiers, one of which the opcode must have anywhere after its
+            first word (`shared` matches `shared::cta` too). Empty: any.
+    """
+
+    category: str
+    heads: str
+    having: str = ""
+
+
+_FLOATS = (
+    "f16 f16x2 bf16 bf16x2 f32 f32x2 f64 tf32 "
+    "e4m3 e5m2 e4m3x2 e5m2x2 e2m1x2 e2m3x2 e3m2x2 ue8m0x2 ue8m0 e2m1 e2m3 e3m2"
+)
+
+_ARITHMETIC = (
+    "add sub mul fma mad min max abs neg setp set selp slct testp copysign div sqrt rcp"
+)
+
+PTX_ROWS: tuple[Row, ...] = (
+    Row("tensor_core", "mma wmma wgmma.mma_async tcgen05.mma"),
+    Row("warpgroup", "wgmma setmaxnreg"),
+    Row("tensor_memory", "tcgen05"),
+    Row("tma", "cp.async.bulk cp.reduce.async.bulk multimem.cp tensormap"),
+    # The prefetch of a descriptor is UTMACCTL.PF in SASS, a part of the same path.
+    Row("tma", "prefetch", having="tensormap"),
+    Row("async_copy", "cp.async"),
+    Row("atomic", "atom red multimem.red sured"),
+    Row("shared_memory", "ldmatrix stmatrix mapa getctarank"),
+    Row("shared_memory", "ld st", having="shared"),
+    Row("local_memory", "ld st", having="local"),
+    Row("constant_memory", "ld st", having="const param"),
+    Row("global_memory", "ld st ldu prefetch prefetchu multimem"),
+    Row("global_memory", "applypriority createpolicy discard"),
+    Row("global_memory", "tex tld4 txq suld sust suq istypep"),
+    Row("synchronization", "bar barrier fence membar mbarrier griddepcontrol clusterlaunchcontrol"),
+    Row("warp_exchange", "shfl vote match redux activemask elect movmatrix"),
+    Row("conversion", "cvt"),
+    Row("special_function", "ex2 lg2 sin cos tanh rsqrt"),
+    Row("special_function", "div sqrt rcp", having="approx full"),
+    Row("float_arithmetic", _ARITHMETIC, having=_FLOATS),
+    Row("address_and_move", "mov cvta selp isspacep alloca stacksave stackrestore"),
+    Row("integer_arithmetic", "add addc sub subc mul mul24 mad mad24 madc div rem sad abs neg"),
+    Row("integer_arithmetic", "min max setp set slct dp2a dp4a popc clz bfind fns brev bfe bfi"),
+    Row("integer_arithmetic", "bmsk szext and or xor not cnot lop3 shl shr shf prmt"),
+    Row("integer_arithmetic", "vadd vsub vabsdiff vmin vmax vshl vshr vmad vset"),
+    Row("integer_arithmetic", "vadd2 vsub2 vavrg2 vabsdiff2 vmin2 vmax2 vset2"),
+    Row("integer_arithmetic", "vadd4 vsub4 vavrg4 vabsdiff4 vmin4 vmax4 vset4"),
+    Row("control", "bra brx call ret exit trap brkpt nanosleep pmevent"),
+)
+
+SASS_ROWS: tuple[Row, ...] = (
+    Row("tensor_core", "HMMA IMMA DMMA BMMA QMMA OMMA HGMMA IGMMA QGMMA BGMMA OGMMA DGMMA"),
+    Row("tensor_core", "UTCHMMA UTCIMMA UTCQMMA UTCOMMA UTCMXQMMA UTCDMMA UTCBMMA"),
+    Row("warpgroup", "WARPGROUP WARPGROUPSET WGDEPBAR USETMAXREG SETMAXREG"),
+    Row("tensor_memory", "LDTM STTM LDT STT UTC* UVIRTCOUNT"),
+    Row("tma", "UTMA* UBLKCP UBLKRED UBLKPF"),
+    Row("async_copy", "LDGSTS LDGDEPBAR"),
+    Row("atomic", "ATOM ATOMG ATOMS ATOMC RED REDG REDS REDAS REDGMC UREDGR SUATOM SURED"),
+    Row("shared_memory", "LDS STS LDSM STSM STAS UMEMSETS USETSHMSZ"),
+    Row("local_memory", "LDL STL"),
+    Row("constant_memory", "LDC ULDC LDCU"),
+    Row("global_memory", "LDG STG LD ST LDGMC STGMC USTGR CCTL CCTLL CCTLT CCTLS CCTLP UCCTL"),
+    Row("global_memory", "TEX TLD TLD4 TMML TXD TXQ TXA SULD SUST SUQUERY"),
+    Row("synchronization", "BAR MEMBAR FENCE SYNCS SYNCSU ARRIVES DEPBAR ERRBAR CGAERRBAR"),
+    Row("synchronization", "ACQBULK ACQSHMINIT PREEXIT CGABAR* UCGABAR* UGETNEXTWORKID B2R R2B"),
+    Row("warp_exchange", "SHFL VOTE VOTEU MATCH REDUX CREDUX ELECT MOVM"),
+    Row("conversion", "F2F F2I I2F F2FP I2FP F2IP FRND I2I I2IP"),
+    Row("conversion", "HADD2", having="F32"),
+    Row("special_function", "MUFU TTU*"),
+    Row("float_arithmetic", "FADD FADD2 FADD32I FMUL FMUL2 FMUL32I FFMA FFMA2 FFMA32I FCHK"),
+    Row("float_arithmetic", "FMNMX FMNMX3 FSEL FSET FSETP FCMP FSWZADD FHADD FHFMA"),
+    Row("float_arithmetic", "HADD2 HADD2_32I HMUL2 HMUL2_32I HFMA2 HFMA2_32I HMNMX2 HSET2 HSETP2"),
+    Row("float_arithmetic", "DADD DMUL DFMA DSETP DMNMX DSET VHMNMX"),
+    Row("address_and_move", "IMAD", having="MOV"),
+    Row("address_and_move", "MOV MOV32I UMOV SEL S2R S2UR CS2R CS2UR R2UR P2R R2P UP2UR UR2UP"),
+    Row("address_and_move", "UCLEA QSPC LEPC GETLMEMBASE SETLMEMBASE"),
+    Row("integer_arithmetic", "IADD IADD2 IADD3 IADD32I IMAD IMUL IMUL32I IABS IMNMX ISETP ISET"),
+    Row("integer_arithmetic", "ISCADD ISCADD32I IDP IDP4A LEA LOP LOP3 LOP32I SHF SHL SHR"),
+    Row("integer_arithmetic", "BMSK BREV FLO POPC PRMT SGXT BFE BFI PLOP3 PSETP PSET XMAD"),
+    Row("integer_arithmetic", "VABSDIFF VABSDIFF4 VIADD VIADDMNMX VIMNMX VIMNMX3"),
+    Row("control", "BRA BRX BRXU BREAK BSSY BSYNC BMOV BPT CALL EXIT JMP JMX JMXU KILL RET RTT"),
+    Row("control", "NOP NANOSLEEP YIELD WARPSYNC ENDCOLLECTIVE RPCMOV PMTRIG SETCTAID CSMTEST IDE"),
+)
+
+
+class _Matcher(msgspec.Struct, frozen=True):
+    """A row, ready to match."""
+
+    category: str
+    heads: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    having: frozenset[str]
+
+    def matches(self, opcode: str, modifiers: frozenset[str]) -> bool:
+        """Whether the row holds for an opcode with these modifiers."""
+        if self.having and not self.having & modifiers:
+            return False
+        if opcode.startswith(self.prefixes):
+            return True
+        return any(
+            opcode.startswith(head) and opcode[len(head) : len(head) + 1] in {"", ".", ":"}
+            for head in self.heads
+        )
+
+
+def _compile(rows: tuple[Row, ...]) -> tuple[_Matcher, ...]:
+    matchers = []
+    for row in rows:
+        words = row.heads.split()
+        matchers.append(
+            _Matcher(
+                row.category,
+                tuple(word for word in words if not word.endswith("*")),
+                tuple(word[:-1] for word in words if word.endswith("*")),
+                frozenset(row.having.split()),
+            )
+        )
+    return tuple(matchers)
+
+
+_MATCHERS = {Layer.PTX: _compile(PTX_ROWS), Layer.SASS: _compile(SASS_ROWS)}
+
+
+def modifiers(opcode: str) -> frozenset[str]:
+    """The words of an opcode after the first, `shared::cta` as itself and as its parts."""
+    words = opcode.split(".")[1:]
+    return frozenset(words).union(*(word.split("::") for word in words))
+
+
+@lru_cache(maxsize=65_536)
+def category(layer: Layer, opcode: str) -> str:
+    """The category of an opcode.
+
+    Args:
+        layer: PTX or SASS.
+        opcode: The whole dotted spelling, predicate left out.
+
+    Returns:
+        One of `CATEGORIES`; `other` for an opcode that no row knows.
+    """
+    found = _lookup(_MATCHERS[layer], opcode)
+    # A uniform-datapath form (UIADD3, UFFMA, UF2F ...) is its vector form on another unit.
+    if found is None and layer is Layer.SASS and opcode.startswith("U"):
+        found = _lookup(_MATCHERS[layer], opcode[1:])
+    return found or "other"
+
+
+def _lookup(matchers: tuple[_Matcher, ...], opcode: str) -> str | None:
+    words = modifiers(opcode)
+    for matcher in matchers:
+        if matcher.matches(opcode, words):
+            return matcher.category
+    return None
+
+
+def summarize(layer: Layer, census: Mapping[str, int]) -> dict[str, int]:
+    """Counts by category, in the order of `CATEGORIES`, zeros left out; they add up to the total.
+
+    Args:
+        layer: Layer of the census.
+        census: Counts by opcode.
+    """
+    counts = dict.fromkeys(CATEGORIES, 0)
+    for opcode, count in census.items():
+        counts[category(layer, opcode)] += count
+    return {name: count for name, count in counts.items() if count}
