@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sassay.cli import options as o
+from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.session import Session, parse_environment
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def capture_command(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="What to capture, merged into one state.")
+        list[str],
+        typer.Argument(metavar="INPUT", help="What to capture, merged into one state."),
     ],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The capture, OUT.sassay.")],
@@ -32,7 +33,7 @@ def capture_command(
 ) -> None:
     """Capture what a build or a run emitted: kernels, code, environment, evidence.
 
-    Examples:
+    For example:
 
       sassay capture ~/.triton/cache -o pr.sassay --label pr
 
@@ -70,16 +71,3 @@ def _summarize(state: State, output: Path) -> None:
         f"{output}: {len(state.kernels)} kernels, {len(families)} families, {', '.join(archs)}"
     )
     say_diagnostics(state)
-
-
-def say_diagnostics(state: State) -> None:
-    """Print a state's errors and warnings on standard error, a line each.
-
-    Args:
-        state: The state that was read.
-    """
-    for diagnostic in state.diagnostics:
-        if diagnostic.level != "note":
-            line = " ".join(f"{diagnostic.place}: {diagnostic.message}".split())
-            plain = "".join(c if c.isprintable() else "?" for c in line)
-            sys.stderr.write(f"sassay: {diagnostic.level}: {plain}\n")

@@ -45,7 +45,7 @@ def check_command(
 ) -> None:
     """Judge the last state, against the states before it: PASS, REVIEW, FAIL or UNKNOWN.
 
-    Examples:
+    For example:
 
       sassay check main.sassay pr.sassay
 

@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from sassay.cli import options as o
-from sassay.cli.capture import say_diagnostics
+from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.session import Session, parse_environment
 
 
 def compile_command(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST.toml", help="See docs/manifest.md.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST.toml", help="See docs/manifest.md.")
+    ],
     *,
     output: Annotated[Path, typer.Option("-o", "--output", help="The capture, OUT.sassay.")],
     arch: Annotated[
@@ -24,7 +26,9 @@ def compile_command(
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option("--root", help="Read the sources below this folder, such as another checkout."),
+        typer.Option(
+            "--root", help="Read the sources below this folder, such as another checkout."
+        ),
     ] = None,
     label: o.LabelOpt = None,
     evidence: Annotated[
@@ -42,7 +46,7 @@ def compile_command(
     A kernel that does not compile is reported with the compiler's message; the others are
     captured, and the exit status is 2.
 
-    Examples:
+    For example:
 
       sassay compile kernels.toml -o pr.sassay
 

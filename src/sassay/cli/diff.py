@@ -18,7 +18,9 @@ def diff_command(
     *,
     policy: Annotated[
         str | None,
-        typer.Option("--policy", metavar="FILE|PRESET", help="Also judge; see `sassay policy list`."),
+        typer.Option(
+            "--policy", metavar="FILE|PRESET", help="Also judge; see `sassay policy list`."
+        ),
     ] = None,
     kernel: Annotated[
         list[str] | None,
@@ -72,7 +74,7 @@ def diff_command(
 ) -> None:
     """Compare two or more states, oldest first: families, kernels, instructions, resources.
 
-    Examples:
+    For example:
 
       sassay diff base.sassay pr.sassay
 
@@ -82,9 +84,7 @@ def diff_command(
 
       sassay diff model.sassay --across-arch sm_80:sm_90a
     """
-    rendering = (
-        o.Rendering.SUMMARY if summary else o.Rendering.FULL if full else None
-    )
+    rendering = o.Rendering.SUMMARY if summary else o.Rendering.FULL if full else None
     judging = Judging(
         command="diff",
         states=tuple(states),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.options import FailOn, Format, Rendering
 from sassay.cli.output import Outputs, emit
 from sassay.cli.selection import code_pairs
@@ -105,13 +106,14 @@ def report_and_status(
             rendering=rendering or (check.rendering if check else "delta"),
             limit=judging.limit,
             all=judging.all,
-            families=judging.families,
+            layer=judging.layer,
             width=outputs.width(),
             color=outputs.wants_color(),
-            side_by_side=judging.side_by_side,
+            code_view="side-by-side" if judging.side_by_side else "unified",
         ),
     )
     emit(report, outputs)
+    say_diagnostics(*states)
     return _status(judging, diff, check)
 
 

@@ -18,7 +18,7 @@ from sassay.cli import capture, check, compile_, diff, policy, query, schema, sh
 from sassay.errors import SassayError
 
 EPILOG = """\
-Examples:
+For example:
 
   sassay diff ~/.triton/cache.before ~/.triton/cache.after
 
@@ -33,9 +33,11 @@ standard input; put label= in front to name it.
 Exit status: 0 pass, 1 the verdict reached --fail-on, 2 sassay could not judge.
 """
 
+ABOUT = "Review what GPU kernels became after lowering: PTX and SASS, compared and judged, no GPU."
+
 app = typer.Typer(
     name="sassay",
-    help="Review what GPU kernels became after lowering: PTX and SASS, compared and judged, no GPU.",
+    help=ABOUT,
     epilog=EPILOG,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -43,13 +45,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-app.command("compile")(compile_.compile_command)
-app.command("capture")(capture.capture_command)
-app.command("show")(show.show_command)
-app.command("diff")(diff.diff_command)
-app.command("check")(check.check_command)
-app.command("query")(query.query_command)
-app.command("schema")(schema.schema_command)
+app.command("compile", short_help="Compile a manifest's Triton kernels into a capture.")(
+    compile_.compile_command
+)
+app.command("capture", short_help="Write a state to disk.")(capture.capture_command)
+app.command("show", short_help="Show a state's kernels, or one kernel and its code.")(
+    show.show_command
+)
+app.command("diff", short_help="Compare two or more states.")(diff.diff_command)
+app.command("check", short_help="Judge a state under a policy.")(check.check_command)
+app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
+app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
 app.add_typer(policy.app, name="policy")
 
 
@@ -63,7 +69,9 @@ def _print_version(value: bool) -> None:
 def root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Review what GPU kernels became after lowering: PTX and SASS, compared and judged, no GPU."""

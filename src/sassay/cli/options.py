@@ -43,7 +43,7 @@ class FailOn(StrEnum):
 
 
 StatesArg = Annotated[
-    list[str], typer.Argument(metavar="STATE...", help="Captures or inputs, oldest first.")
+    list[str], typer.Argument(metavar="STATE", help="Captures or inputs, oldest first.")
 ]
 FormatOpt = Annotated[
     Format, typer.Option("--format", "-f", help="Format of the main output.", show_default=True)
@@ -128,6 +128,4 @@ EnvOpt = Annotated[
         "--env", metavar="KEY=VALUE", help="A fact of the environment to record; repeatable."
     ),
 ]
-LabelOpt = Annotated[
-    str | None, typer.Option("--label", help="The state's name in reports.")
-]
+LabelOpt = Annotated[str | None, typer.Option("--label", help="The state's name in reports.")]

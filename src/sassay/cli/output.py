@@ -117,9 +117,7 @@ def write_whole(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(
-            f"cannot be written: {error.strerror}", artifact=str(path)
-        ) from error
+        raise InputError(f"cannot be written: {error.strerror}", artifact=str(path)) from error
 
 
 def _umask() -> int:

@@ -34,12 +34,13 @@ def list_command() -> None:
 @app.command("test")
 def test_command(
     policies: Annotated[
-        list[str], typer.Argument(metavar="FILE|PRESET...", help="Policies with a `tests:` section.")
+        list[str],
+        typer.Argument(metavar="FILE|PRESET", help="Policies with a `tests:` section."),
     ],
 ) -> None:
     """Run the example cases of policies; exit 1 if one does not hold, 2 if a policy is wrong.
 
-    Examples:
+    For example:
 
       sassay policy test policy.yaml
 
@@ -81,7 +82,7 @@ def explain_command(
 ) -> None:
     """Say step by step why each rule fired, stayed quiet, or is UNKNOWN.
 
-    Examples:
+    For example:
 
       sassay policy explain default base.sassay pr.sassay
 

@@ -34,11 +34,11 @@ def query_command(
     Tables: kernels (a row a kernel and state), census (state, kernel, layer, opcode, category,
     count), families, sources, diagnostics.
 
-    Examples:
+    For example:
 
-      sassay query "select family, sum(code_bytes) from kernels group by 1 order by 2 desc" pr.sassay
+      sassay query "select family, sum(code_bytes) from kernels group by 1 order by 2" pr.sassay
 
-      sassay query "select state, sum(count) from census where opcode like 'HGMMA%' group by 1" a b
+      sassay query "select state, sum(count) from census where opcode like 'HG%' group by 1" a b
     """
     from sassay.capture import query
     from sassay.cli.output import write_stdout, write_whole

@@ -16,7 +16,7 @@ def schema_command(
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a document.
 
-    Examples:
+    For example:
 
       sassay schema diff > diff.schema.json
 

@@ -54,9 +54,7 @@ def one_or_more(states: Sequence[State], wanted: str) -> tuple[Kernel, ...]:
     Raises:
         UsageError: None does; close names are suggested.
     """
-    found = tuple(
-        kernel for state in states for kernel in find_kernels(state.kernels, wanted)
-    )
+    found = tuple(kernel for state in states for kernel in find_kernels(state.kernels, wanted))
     if not found:
         families = sorted({kernel.family for state in states for kernel in state.kernels})
         close = get_close_matches(wanted, families, n=3, cutoff=0.4)

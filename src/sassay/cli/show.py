@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sassay.cli import options as o
+from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.output import Outputs, emit
 from sassay.cli.selection import one_or_more
 from sassay.cli.session import Session, parse_groups
+from sassay.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from sassay.isa.listing import ListingLine
     from sassay.model.kernel import Kernel
     from sassay.model.state import State
+    from sassay.report import Listing
+
+_LISTED = 8
 
 
 def show_command(
     state: Annotated[str, typer.Argument(metavar="STATE", help="A capture or any input.")],
     kernel: Annotated[
         str | None,
-        typer.Argument(metavar="[KERNEL]", help="An id, symbol, demangled name or family."),
+        typer.Argument(metavar="KERNEL", help="An id, symbol, demangled name or family."),
     ] = None,
     *,
     layer: Annotated[
@@ -45,7 +51,7 @@ def show_command(
 ) -> None:
     """Show what a state holds, or everything known of one kernel.
 
-    Examples:
+    For example:
 
       sassay show ~/.triton/cache
 
@@ -61,53 +67,89 @@ def show_command(
         o.Format.HTML: html_file,
     }
     outputs = Outputs(main=format_, path=output, more=more, color=color)
-    listings: tuple[tuple[Kernel, tuple[ListingLine, ...]], ...] = ()
     with Session() as session:
         (opened,) = session.open_all([state], archs=tuple(arch or ()))
-        chosen = one_or_more([opened], kernel) if kernel else ()
-        if chosen and layer:
-            listings = _listings(session, chosen[: limit or 1], layer)
-    shown = _narrowed(opened, chosen) if chosen else opened
+        globs = tuple(family or ()) + tuple(
+            glob for globs in parse_groups(group or ()).values() for glob in globs
+        )
+        shown = _of_families(opened, globs)
+        chosen = one_or_more([shown], kernel) if kernel else ()
+        single = _single(chosen, kernel, layer)
+        listing = _listing(session, single, layer) if single and layer else None
+    if chosen and single is None:
+        shown = with_kernels(shown, chosen)
     report = Report(
-        command="kernel" if chosen else "show",
+        command="show",
         states=(shown,),
-        listings=listings,
+        kernel=single,
+        listing=listing,
         options=ReportOptions(
             rendering="summary" if summary else "delta",
             limit=limit,
-            all=all_,
-            families=tuple(family or ()),
-            groups=parse_groups(group or ()),
+            all=all_ or (bool(chosen) and limit is None),
             layer=layer.value if layer else None,
             width=outputs.width(),
             color=outputs.wants_color(),
         ),
     )
     emit(report, outputs)
+    say_diagnostics(opened)
 
 
-def _narrowed(state: State, kernels: Sequence[Kernel]) -> State:
+def with_kernels(state: State, kernels: tuple[Kernel, ...]) -> State:
+    """The same state with other kernels.
+
+    Args:
+        state: The state.
+        kernels: What it holds instead.
+    """
     import msgspec
 
-    return msgspec.structs.replace(state, kernels=tuple(kernels))
+    return msgspec.structs.replace(state, kernels=kernels)
 
 
-def _listings(
-    session: Session, kernels: Sequence[Kernel], layer: o.LayerChoice
-) -> tuple[tuple[Kernel, tuple[ListingLine, ...]], ...]:
+def _of_families(state: State, globs: Sequence[str]) -> State:
+    if not globs:
+        return state
+    kept = tuple(
+        kernel
+        for kernel in state.kernels
+        if any(fnmatchcase(kernel.family, glob) for glob in globs)
+    )
+    if not kept:
+        families = sorted({kernel.family for kernel in state.kernels})
+        close = get_close_matches(globs[0].strip("*"), families, n=3, cutoff=0.3)
+        raise UsageError(
+            f"no family matches {', '.join(globs)}",
+            hint=f"did you mean {', '.join(close)}?" if close else "see `sassay show STATE`",
+        )
+    return with_kernels(state, kept)
+
+
+def _single(
+    chosen: Sequence[Kernel], wanted: str | None, layer: o.LayerChoice | None
+) -> Kernel | None:
+    if len(chosen) == 1:
+        return chosen[0]
+    if chosen and layer:
+        listed = ", ".join(f"{kernel.id} ({kernel.arch})" for kernel in chosen[:_LISTED])
+        more = "" if len(chosen) <= _LISTED else f" and {len(chosen) - _LISTED} more"
+        raise UsageError(
+            f"{wanted!r} names {len(chosen)} kernels", hint=f"choose an id: {listed}{more}"
+        )
+    return None
+
+
+def _listing(session: Session, kernel: Kernel, layer: o.LayerChoice) -> Listing:
     from sassay.capture import kernel_listing
-    from sassay.errors import UsageError
     from sassay.model.layers import Layer
+    from sassay.report import Listing
 
     wanted = Layer(layer.value)
-    found = tuple(
-        (kernel, kernel_listing(kernel, wanted, session.store, session.disassembler))
-        for kernel in kernels
-        if kernel.code.of(wanted)
-    )
-    if not found:
+    if kernel.code.of(wanted) is None:
         raise UsageError(
-            f"{kernels[0].name!r} has no {wanted.value} here",
+            f"{kernel.name!r} has no {wanted.value} here",
             hint="PTX that stands alone has no SASS; a cubin alone has no PTX",
         )
-    return found
+    lines = kernel_listing(kernel, wanted, session.store, session.disassembler)
+    return Listing(layer=wanted.value, lines=lines)
