@@ -15,6 +15,7 @@ import typer
 
 from sassay import __version__
 from sassay.cli import capture, check, compile_, diff, policy, query, schema, show
+from sassay.cli.text import printable
 from sassay.errors import SassayError
 
 EPILOG = """\
@@ -129,5 +130,4 @@ def _close_output(status: int) -> int:
 
 
 def _say(line: str) -> None:
-    plain = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(line.split()))
-    sys.stderr.write(f"sassay: error: {plain}\n")
+    sys.stderr.write(f"sassay: error: {printable(line)}\n")

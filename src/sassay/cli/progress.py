@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from sassay.cli.text import printable
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -36,7 +38,7 @@ class Progress:
         if self._status is not None:
             from rich.text import Text
 
-            plain = "".join(c if c.isprintable() else "?" for c in what)
+            plain = printable(what)
             short = plain if len(plain) <= _WIDTH else f"{plain[: _WIDTH - 1]}…"
             self._status.update(Text(short))
 

@@ -6,6 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from sassay.cli.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,4 +60,4 @@ def _cell(value: object) -> str:
     if value is None:
         return "null"
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return printable(text)
