@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sassay.model.artifact import SourceLocation
 
 ELLIPSIS = "\u2026"
+LABEL_WIDTH = 24
 _SAFE_SPAN = re.compile(r"[A-Za-z0-9_:<>,.()&*= /+~$@#\-\[\]{}]+")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>|~&!^]")
 _ISSUE = re.compile(r"\b(GH)-(?=\d)", re.IGNORECASE)
@@ -121,9 +122,14 @@ def markdown_text(text: str) -> str:
     return re.sub(r"(?<!&)([@#$])", r"\1<!-- -->", shown)
 
 
+def label(text: str) -> str:
+    """A state's label, short enough for a heading."""
+    return elide(plain(text), LABEL_WIDTH)
+
+
 def location_text(location: SourceLocation, parts: int = 2) -> str:
     """A source line for people: the last parts of the path, and the line."""
-    path = plain(location.file).replace("\\", "/")
+    path = plain(location.file.replace("\\", "/"))
     return f"{'/'.join(path.split('/')[-parts:])}:{location.line}"
 
 
@@ -138,9 +144,9 @@ def portable_path(path: str, root: str | None = None) -> str:
         A relative path with `/`: below `root`, or what follows `site-packages/`, or a relative
         path as it stands without leading `..`, or the file's name alone.
     """
-    clean = normpath(plain(path).replace("\\", "/"))
+    clean = normpath(plain(path.replace("\\", "/")))
     if root:
-        base = normpath(plain(root).replace("\\", "/")).rstrip("/") + "/"
+        base = normpath(plain(root.replace("\\", "/"))).rstrip("/") + "/"
         if clean.startswith(base):
             return clean[len(base) :]
     for marker in ("/site-packages/", "/dist-packages/"):

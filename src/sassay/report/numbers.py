@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ARROW = " \u2192 "
 UNKNOWN = "?"
+ABSENT = "-"
 
 
 def count(value: float | None) -> str:
@@ -44,12 +45,29 @@ def size(value: float | None) -> str:
 
 
 def series(
-    values: Sequence[float | None], show: Callable[[float | None], str] = count
+    values: Sequence[float | None],
+    show: Callable[[float | None], str] = count,
+    *,
+    kernels: Sequence[int] | None = None,
+    most: int | None = None,
 ) -> str:
-    """One value a state: `2 \u2192 2 \u2192 4`, or one figure where all agree."""
-    if values and all(value == values[0] for value in values):
-        return show(values[0])
-    return ARROW.join(show(value) for value in values)
+    """One value a state: `2 \u2192 2 \u2192 4`, or one figure where all agree.
+
+    Args:
+        values: One a state.
+        show: How a value is written.
+        kernels: Kernels a state; a state that has none shows `-` instead of an unknown value.
+        most: Where there are more states than this, only the ends are shown.
+    """
+    shown = [
+        ABSENT if value is None and kernels is not None and not kernels[index] else show(value)
+        for index, value in enumerate(values)
+    ]
+    if shown and all(text == shown[0] for text in shown):
+        return shown[0]
+    if most is not None and len(shown) > most:
+        shown = [shown[0], "\u2026", shown[-1]]
+    return ARROW.join(shown)
 
 
 def delta(values: Sequence[float | None]) -> float | None:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from sassay.model.change import FamilyStatus
 from sassay.model.finding import Effect
-from sassay.report.numbers import delta
+from sassay.model.state import Level
+from sassay.report.numbers import delta, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sassay.model.change import Change, CodeDiff, Diff, FamilyRow, StateSummary, Suspect
     from sassay.model.finding import Check, Finding
     from sassay.model.kernel import Kernel
-    from sassay.model.state import State
+    from sassay.model.state import Diagnostic, State
     from sassay.report.bundle import Report
 
 STATUS_MARK: dict[str, str] = {
@@ -44,11 +45,21 @@ def has_moved(row: FamilyRow) -> bool:
     )
 
 
-def status_counts(rows: Iterable[FamilyRow]) -> dict[str, int]:
-    """Families by status, first to last state, in the order of `FamilyStatus`."""
+def pair_statuses(diff: Diff, index: int) -> dict[str, int]:
+    """Families by status in one pair of states, in the order of `FamilyStatus`.
+
+    A family that neither state of the pair holds is not counted.
+    """
     counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.status.value] = counts.get(row.status.value, 0) + 1
+    for row in diff.families:
+        if index < len(row.pairs):
+            pair = row.pairs[index]
+            if not pair.compared + pair.added + pair.removed:
+                continue
+            word = pair.status.value
+        else:
+            word = row.status.value
+        counts[word] = counts.get(word, 0) + 1
     return {status.value: counts[status.value] for status in FamilyStatus if status.value in counts}
 
 
@@ -120,6 +131,18 @@ def changes_by_family(diff: Diff) -> dict[tuple[str, str], list[Change]]:
     return grouped
 
 
+def instance(kernel: Kernel) -> str:
+    """What tells a Triton kernel from its siblings; empty where the name does that."""
+    spec = kernel.specialization
+    parts = [", ".join(spec.signature.values())] if spec.signature else []
+    parts += [
+        f"{name}={scalar(value)}"
+        for values in (spec.constants, spec.options)
+        for name, value in sorted(values.items())
+    ]
+    return " ".join(parts)
+
+
 def standing(check: Check) -> tuple[Finding, ...]:
     """Findings that count."""
     return tuple(finding for finding in check.findings if finding.waived is None)
@@ -151,6 +174,19 @@ def labels(report: Report) -> tuple[str, ...]:
     if known:
         return tuple(state.label for state in known)
     return tuple(state.label for state in report.states)
+
+
+def diagnostics(report: Report) -> tuple[Diagnostic, ...]:
+    """What the states, the comparison and the policy have to say, each thing once."""
+    known: dict[Diagnostic, None] = {}
+    for state in report.states:
+        known.update(dict.fromkeys(state.diagnostics))
+    if report.diff is not None:
+        known.update(dict.fromkeys(report.diff.diagnostics))
+    if report.check is not None:
+        known.update(dict.fromkeys(report.check.diagnostics))
+    order = {level: index for index, level in enumerate(Level)}
+    return tuple(sorted(known, key=lambda item: (order[item.level], item.place, item.message)))
 
 
 def one_arch(diff: Diff) -> str | None:

@@ -1,0 +1,237 @@
+"""A page of terminal text: aligned, within its width, and safe whatever is put on it.
+
+Everything that reaches a line passes `names.plain` here, so no renderer can forget it; markup is
+never interpreted, because a span carries its style beside its text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sassay.report.names import cells, elide, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.style import Style
+
+Span = tuple[str, str]
+"""Text and a rich style (`bold red`), empty for none."""
+Cell = str | Span
+"""One cell of a table."""
+
+STYLES: dict[str, str] = {
+    "FAIL": "bold red",
+    "UNKNOWN": "bold magenta",
+    "REVIEW": "bold yellow",
+    "PASS": "bold green",
+    "added": "green",
+    "removed": "red",
+    "expanded": "green",
+    "shrunk": "red",
+    "changed": "yellow",
+    "unchanged": "dim",
+    "error": "bold red",
+    "warning": "yellow",
+    "note": "dim",
+}
+_GAP = 2
+_NARROWEST = 30
+"""A table whose names would get fewer columns than this puts each name on a line of its own."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: Heading; empty headings in all columns leave the heading line out.
+        right: Whether figures are aligned right.
+    """
+
+    title: str = ""
+    right: bool = False
+
+
+class Page:
+    """Lines of a report, in order.
+
+    Attributes:
+        width: Columns that no line exceeds.
+    """
+
+    def __init__(self, width: int, *, color: bool) -> None:
+        """An empty page.
+
+        Args:
+            width: Columns.
+            color: Whether styles become ANSI colours.
+        """
+        self.width = max(40, width)
+        self._color = color
+        self._lines: list[str] = []
+
+    def text(self) -> str:
+        """The page, ending in one newline."""
+        return "\n".join(self._lines).strip("\n") + "\n"
+
+    def blank(self) -> None:
+        """An empty line, never two in a row."""
+        if self._lines and self._lines[-1]:
+            self._lines.append("")
+
+    def heading(self, title: str, note: str = "") -> None:
+        """A section's title after an empty line."""
+        self.blank()
+        if note:
+            self.line((title, "bold"), "  ", (note, "dim"))
+        else:
+            self.line((title, "bold"))
+
+    def line(self, *parts: Cell, indent: int = 0) -> None:
+        """One line; what does not fit is elided in the part that is longest."""
+        spans = [_span(part) for part in parts]
+        room = self.width - indent
+        over = sum(cells(text) for text, _ in spans) - room
+        if over > 0 and spans:
+            index = max(range(len(spans)), key=lambda i: cells(spans[i][0]))
+            text, style = spans[index]
+            spans[index] = (elide(text, max(1, cells(text) - over)), style)
+        self._put(" " * indent + "".join(self._paint(*span) for span in spans))
+
+    def paragraph(self, text: str, *, indent: int = 0, style: str = "", lead: Cell = "") -> None:
+        """Prose wrapped at words, hanging under its own start behind `lead`."""
+        first, lead_style = _span(lead)
+        hang = indent + cells(first)
+        for number, row in enumerate(_wrap(plain(text), max(20, self.width - hang))):
+            start = " " * indent + self._paint(first, lead_style) if not number else " " * hang
+            self._put(start + self._paint(row, style))
+
+    def items(self, parts: Sequence[str], *, indent: int = 0, lead: Cell = "") -> None:
+        """Parts with commas between them, wrapped between parts only, behind `lead`."""
+        first, lead_style = _span(lead)
+        hang = indent + cells(first)
+        room = max(20, self.width - hang)
+        rows = [""]
+        for index, part in enumerate(parts):
+            text = plain(part) + ("," if index < len(parts) - 1 else "")
+            row = f"{rows[-1]} {text}" if rows[-1] else text
+            if rows[-1] and cells(row) > room:
+                rows.append(elide(text, room))
+            else:
+                rows[-1] = elide(row, room)
+        for number, row in enumerate(rows):
+            start = " " * indent + self._paint(first, lead_style) if not number else " " * hang
+            self._put(start + row)
+
+    def table(
+        self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, indent: int = 2
+    ) -> None:
+        """Aligned columns. The first holds names and gives way; others keep their width.
+
+        Args:
+            columns: Headings and alignment.
+            rows: One cell a column.
+            indent: Columns to the left.
+        """
+        if not rows:
+            return
+        grid = [[_span(cell) for cell in row] for row in rows]
+        titles = [column.title for column in columns]
+        widths = [
+            max(cells(title), *(cells(row[index][0]) for row in grid))
+            for index, title in enumerate(titles)
+        ]
+        rest = sum(widths[1:]) + _GAP * (len(widths) - 1)
+        room = self.width - indent - rest
+        if widths[0] > room and room < _NARROWEST:
+            self._stacked(columns, grid, widths, indent)
+            return
+        widths[0] = min(widths[0], max(1, room))
+        if any(titles):
+            self._row(columns, [(title, "dim") for title in titles], widths, indent)
+        for row in grid:
+            self._row(columns, row, widths, indent)
+
+    def _stacked(
+        self, columns: Sequence[Column], grid: list[list[Span]], widths: list[int], indent: int
+    ) -> None:
+        inner, below = columns[1:], indent + max(4, cells(plain(columns[0].title)) + _GAP)
+        narrow = _fit(widths[1:], self.width - below - _GAP * (len(inner) - 1))
+        if any(column.title for column in inner):
+            lead = Column(), *inner
+            heads = [(column.title, "dim") for column in columns]
+            self._row(lead, heads, [below - indent - _GAP, *narrow], indent)
+        for row in grid:
+            self.line(row[0], indent=indent)
+            self._row(inner, row[1:], narrow, below)
+
+    def _row(
+        self, columns: Sequence[Column], row: Sequence[Span], widths: Sequence[int], indent: int
+    ) -> None:
+        parts = [" " * indent]
+        for index, (column, (text, style), width) in enumerate(
+            zip(columns, row, widths, strict=True)
+        ):
+            shown = elide(text, width)
+            pad = " " * (width - cells(shown))
+            painted = self._paint(shown, style)
+            parts.append((pad + painted if column.right else painted + pad))
+            if index < len(columns) - 1:
+                parts.append(" " * _GAP)
+        self._put("".join(parts))
+
+    def _put(self, line: str) -> None:
+        self._lines.append(line.rstrip())
+
+    def _paint(self, text: str, style: str) -> str:
+        if not (self._color and style and text.strip()):
+            return text
+        from rich.color import ColorSystem
+
+        return _style(style).render(text, color_system=ColorSystem.STANDARD)
+
+
+def _span(cell: Cell) -> Span:
+    text, style = (cell, "") if isinstance(cell, str) else cell
+    return plain(text), style
+
+
+@cache
+def _style(name: str) -> Style:
+    from rich.style import Style
+
+    return Style.parse(name)
+
+
+def _fit(widths: list[int], room: int) -> list[int]:
+    """Widths that fit in `room`, the widest giving way first."""
+    fitted = list(widths)
+    while fitted and sum(fitted) > room and max(fitted) > 1:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Lines of at most `width` columns, broken at spaces, in long words where there is none."""
+    rows: list[str] = []
+    row = ""
+    for whole in text.split(" "):
+        word = whole
+        if row and cells(row) + 1 + cells(word) <= width:
+            row += " " + word
+            continue
+        if row:
+            rows.append(row)
+        while cells(word) > width:
+            cut = width
+            while cells(word[:cut]) > width:
+                cut -= 1
+            rows.append(word[:cut])
+            word = word[cut:]
+        row = word
+    if row:
+        rows.append(row)
+    return rows or [""]
