@@ -1,0 +1,156 @@
+"""Constant banks: which of a cubin's a kernel owns, and which shared ones its code names.
+
+Bank 0 holds parameters and launch state, filled at launch. `.nv.constant2.<symbol>` and the like
+belong to one kernel; `.nv.constant3` (user `__constant__`) and `.nv.constant4` (addresses, filled
+by
+relocations) are shared by all kernels of the cubin.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sassay.containers import limits
+from sassay.containers.elf import SHT_REL, SHT_RELA, STT_OBJECT, Elf, Section
+from sassay.containers.mangled import stable_symbol
+from sassay.errors import LimitError
+
+_BANK = re.compile(r"\.nv\.constant([1-9]\d?)(?:\.(.+))?", re.DOTALL)
+_INSTRUCTION = 16
+
+
+@dataclass(frozen=True)
+class SharedBank:
+    """A bank that every kernel of the cubin may read.
+
+    Attributes:
+        number: The bank.
+        content: Its bytes, one object for all kernels.
+        addresses: `(offset, symbol)` that relocations fill in, sorted.
+        objects: `(offset, size, symbol)` of what lies in it, sorted.
+    """
+
+    number: int
+    content: bytes
+    addresses: tuple[tuple[int, str], ...]
+    objects: tuple[tuple[int, int, str], ...]
+
+    def named(self, offsets: list[int]) -> list[tuple[str, bytes]]:
+        """What the code names, in the order of `offsets`, independent of where it lies.
+
+        An address is its symbol, an object its bytes; an offset that lies in neither stands for the
+        whole bank.
+        """
+        found: list[tuple[str, bytes]] = []
+        for offset in offsets:
+            label = self._address_at.get(offset)
+            if label is not None:
+                found.append((f"c{self.number}", stable_symbol(label).encode()))
+                continue
+            extent = next(((o, s) for o, s, _ in self.objects if o <= offset < o + s), None)
+            if extent is None:
+                return [(f"c{self.number}", self.content)]
+            begin, size = extent
+            found.append((f"c{self.number}+{offset - begin}", self.content[begin : begin + size]))
+        return found
+
+    @cached_property
+    def _address_at(self) -> dict[int, str]:
+        return dict(self.addresses)
+
+
+class ConstantBanks:
+    """All constant banks of one cubin but bank 0."""
+
+    def __init__(self, elf: Elf) -> None:
+        self._elf = elf
+        self._owned: dict[str, list[tuple[int, Section]]] = {}
+        shared: list[tuple[int, Section]] = []
+        for section in elf.sections:
+            found = _BANK.fullmatch(section.name)
+            if not found:
+                continue
+            number, owner = int(found.group(1)), found.group(2)
+            if owner:
+                self._owned.setdefault(owner, []).append((number, section))
+            else:
+                shared.append((number, section))
+        self._fills = self._read_fills()
+        self.shared = tuple(self._share(number, section) for number, section in sorted(
+            shared, key=lambda item: (item[0], item[1].index)
+        ))  # fmt: skip
+
+    def owned(self, symbol: str) -> list[tuple[int, bytes]]:
+        """Bank and bytes of what belongs to one kernel alone, sorted."""
+        return sorted((n, self._bytes(s)) for n, s in self._owned.get(symbol, ()))
+
+    def owned_symbols(self, symbol: str) -> list[tuple[int, int, str]]:
+        """`(bank, offset, symbol)` that relocations put into a kernel's own banks, sorted."""
+        return sorted(
+            (number, offset, name)
+            for number, section in self._owned.get(symbol, ())
+            for offset, name in self._fills.get(section.index, ())
+        )
+
+    def _bytes(self, section: Section) -> bytes:
+        if section.size > limits.MAX_CONSTANT_BYTES:
+            raise LimitError(
+                f"a constant bank of {section.size} bytes",
+                artifact=self._elf.artifact,
+                place=f"section {section.name}, offset {section.offset:#x}",
+            )
+        return bytes(self._elf.content(section))
+
+    def _share(self, number: int, section: Section) -> SharedBank:
+        objects = sorted(
+            (s.value, s.size, s.name)
+            for s in self._elf.symbols
+            if s.section == section.index and s.type == STT_OBJECT and s.size
+        )
+        return SharedBank(
+            number,
+            self._bytes(section),
+            tuple(self._fills.get(section.index, ())),
+            tuple(objects),
+        )
+
+    def _read_fills(self) -> dict[int, list[tuple[int, str]]]:
+        """Relocations into constant banks: section index to sorted `(offset, symbol)`."""
+        elf = self._elf
+        fills: dict[int, list[tuple[int, str]]] = {}
+        for section in elf.sections:
+            if section.type not in {SHT_REL, SHT_RELA} or ".nv.constant" not in section.name:
+                continue
+            found = fills.setdefault(section.info, [])
+            for entry in elf.relocations(section):
+                name = elf.symbols[entry.symbol].name if entry.symbol < len(elf.symbols) else ""
+                found.append((entry.offset, f"{name}+{entry.addend}" if entry.addend else name))
+            found.sort()
+        return fills
+
+
+def constant_operands(code: bytes) -> dict[int, list[int]]:
+    """Byte offsets of the constant-bank operands of 16-byte instructions, by bank, banks 1 up.
+
+    Bits 54..58 hold the bank and 38..53 the byte offset where the operand form (bits 9..11) or the
+    opcode says that one operand is a constant. Checked on what nvdisasm prints for sm_75 to
+    sm_120: it finds every one, and may name one too many.
+    """
+    if len(code) % _INSTRUCTION:
+        return {}
+    low = np.frombuffer(code, "<u8")[::2]
+    bank = (low >> np.uint64(54)) & np.uint64(0x1F)
+    form = (low >> np.uint64(9)) & np.uint64(7)
+    opcode = low & np.uint64(0xFFF)
+    named = (bank > 0) & (
+        (form == np.uint64(5)) | (form == np.uint64(6)) | (opcode == np.uint64(0x7AC))
+    )
+    pairs = np.unique(((low[named] >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64))
+    found: dict[int, list[int]] = {}
+    for pair in pairs.tolist():
+        found.setdefault(pair >> 16, []).append(pair & 0xFFFF)
+    return found

@@ -1,0 +1,61 @@
+"""Opens a file on disk as a memoryview, mapped and never copied."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from contextlib import contextmanager
+
+from sassay.containers import limits
+from sassay.errors import InputError, LimitError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator
+
+
+@contextmanager
+def mapped(path: Path | str, *, artifact: str | None = None) -> Iterator[memoryview]:
+    """Maps a regular file read-only; the view is empty for an empty file.
+
+    The mapping is closed on leaving once no view of it is left; views that are kept keep it.
+
+    Args:
+        path: The file; symbolic links are followed.
+        artifact: The name that errors carry; the path if None.
+
+    Raises:
+        InputError: Missing, unreadable, or no regular file (a FIFO or device could block or never
+            end).
+        LimitError: Larger than `limits.MAX_FILE_BYTES`.
+    """
+    name = artifact or str(path)
+    try:
+        # Without O_NONBLOCK the open of a FIFO waits for a writer before it can be refused.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise InputError(error.strerror or "cannot be opened", artifact=name) from error
+    try:
+        view = _map(descriptor, name)
+    finally:
+        os.close(descriptor)
+    yield view
+
+
+def _map(descriptor: int, name: str) -> memoryview:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise InputError(f"is {kind}", artifact=name, hint="a regular file was expected")
+    if status.st_size > limits.MAX_FILE_BYTES:
+        raise LimitError(
+            f"{status.st_size} bytes, at most {limits.MAX_FILE_BYTES} are read", artifact=name
+        )
+    if status.st_size == 0:
+        return memoryview(b"")
+    try:
+        return memoryview(mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be mapped: {error}", artifact=name) from error
