@@ -74,9 +74,7 @@ _FLOATS = (
     "e4m3 e5m2 e4m3x2 e5m2x2 e2m1x2 e2m3x2 e3m2x2 ue8m0x2 ue8m0 e2m1 e2m3 e3m2"
 )
 
-_ARITHMETIC = (
-    "add sub mul fma mad min max abs neg setp set selp slct testp copysign div sqrt rcp"
-)
+_ARITHMETIC = "add sub mul fma mad min max abs neg setp set selp slct testp copysign div sqrt rcp"
 
 PTX_ROWS: tuple[Row, ...] = (
     Row("tensor_core", "mma wmma wgmma.mma_async tcgen05.mma"),

@@ -23,12 +23,18 @@ KINDS: tuple[str, ...] = (
 )
 """Every kind, in the order in which reports list them."""
 
-_PTX_FLOATS = frozenset(
-    "f16 f16x2 bf16 bf16x2 f32 f32x2 f64 tf32 e4m3 e5m2 e4m3x2 e5m2x2 e4m3x4 e5m2x4 e2m1x2 e2m1x4 "
-    "e2m3x2 e2m3x4 e3m2x2 e3m2x4 ue8m0x2 ue8m0 e2m1 e2m3 e3m2".split()
-)
-_SASS_FLOATS = frozenset("F16 F16x2 F16X2 F16x4 BF16 BF16x2 BF16_V2 BF F32 F32x2 F64 MMA".split())
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PTX_FLOATS = _words(
+    "f16 f16x2 bf16 bf16x2 f32 f32x2 f64 tf32 e4m3 e5m2 e4m3x2 e5m2x2 e4m3x4 e5m2x4 e2m1x2 e2m1x4 "
+    "e2m3x2 e2m3x4 e3m2x2 e3m2x4 ue8m0x2 ue8m0 e2m1 e2m3 e3m2"
+)
+_SASS_FLOATS = _words("F16 F16x2 F16X2 F16x4 BF16 BF16x2 BF16_V2 BF F32 F32x2 F64")
+
+_PTX_APPROXIMATIONS = _words("ex2 lg2 sin cos tanh rsqrt")
 _PTX_KINDS = {
     "cvt": "conversion",
     "fma": "contraction",
@@ -36,26 +42,18 @@ _PTX_KINDS = {
     "mul": "multiply",
     "add": "add",
     "sub": "add",
-    "redux": "reduction",
-    "atom": "reduction",
-    "red": "reduction",
-    "multimem": "reduction",
-    "cp": "reduction",
 }
 """First word of an opcode that is sensitive when it works on floating-point values."""
 
 _SASS_KINDS = {
-    **dict.fromkeys("F2F F2I I2F F2FP I2FP F2IP FRND".split(), "conversion"),
+    **dict.fromkeys(_words("F2F F2I I2F F2FP I2FP F2IP FRND"), "conversion"),
     "MUFU": "approximation",
-    **dict.fromkeys("FFMA FFMA2 FFMA32I HFMA2 HFMA2_32I DFMA FHFMA".split(), "contraction"),
-    **dict.fromkeys("FMUL FMUL2 FMUL32I HMUL2 HMUL2_32I DMUL".split(), "multiply"),
-    **dict.fromkeys("FADD FADD2 FADD32I FHADD FSWZADD HADD2 HADD2_32I DADD".split(), "add"),
+    **dict.fromkeys(_words("FFMA FFMA2 FFMA32I HFMA2 HFMA2_32I DFMA FHFMA"), "contraction"),
+    **dict.fromkeys(_words("FMUL FMUL2 FMUL32I HMUL2 HMUL2_32I DMUL"), "multiply"),
+    **dict.fromkeys(_words("FADD FADD2 FADD32I FHADD FSWZADD HADD2 HADD2_32I DADD"), "add"),
     "SHFL": "reduction",
 }
-_SASS_FLOAT_KINDS = dict.fromkeys(
-    "REDUX CREDUX ATOM ATOMG ATOMS RED REDG REDAS REDGMC LDGMC UREDGR UBLKRED UTMAREDG".split(),
-    "reduction",
-)
+_SASS_MEMORY_REDUCTIONS = _words("ATOM ATOMG ATOMS RED REDG REDAS REDGMC LDGMC REDGR BLKRED")
 
 
 @lru_cache(maxsize=65_536)
@@ -82,13 +80,18 @@ def _ptx_kind(opcode: str) -> str | None:
         return "matrix"
     if head == "shfl":
         return "reduction"
-    if head in {"ex2", "lg2", "sin", "cos", "tanh", "rsqrt"} or words & {"approx", "full"}:
+    if head in _PTX_APPROXIMATIONS or words & {"approx", "full"}:
         return "approximation"
     if not words & _PTX_FLOATS:
         return None
-    if head in {"cp", "multimem"} and not words & {"add", "reduce", "ld_reduce", "red"}:
-        return None
+    if head == "redux" or ("add" in words and _is_reduction(head, words)):
+        return "reduction"
     return _PTX_KINDS.get(head)
+
+
+def _is_reduction(head: str, words: frozenset[str]) -> bool:
+    # Only a sum depends on the order of its terms; an exchange or a maximum does not.
+    return head in {"atom", "red"} or bool(words & {"reduce", "red", "ld_reduce"})
 
 
 def _sass_kind(opcode: str) -> str | None:
@@ -98,9 +101,12 @@ def _sass_kind(opcode: str) -> str | None:
     words = modifiers(opcode)
     if head == "HADD2" and "F32" in words:
         return "conversion"
+    # The uniform datapath spells the same instruction with a leading U.
     for name in (head, head[1:]) if head.startswith("U") else (head,):
         if name in _SASS_KINDS:
             return _SASS_KINDS[name]
-        if name in _SASS_FLOAT_KINDS and words & _SASS_FLOATS:
-            return _SASS_FLOAT_KINDS[name]
+        if words & _SASS_FLOATS and (
+            name in {"REDUX", "CREDUX"} or (name in _SASS_MEMORY_REDUCTIONS and "ADD" in words)
+        ):
+            return "reduction"
     return None

@@ -192,7 +192,7 @@ class _StatementReader:
             text = tidy(match["declaration"])
             self.statements.append(Declaration(text, self._line, self._scopes[-1]))
         elif kind == "brace":
-            self._brace(opens=match["brace"] == "{")
+            self._brace(match["brace"])
 
     def _instruction(self, match: re.Match[str]) -> None:
         predicate = match["predicate"]
@@ -209,14 +209,14 @@ class _StatementReader:
         )
         self._labels.clear()
 
-    def _brace(self, *, opens: bool) -> None:
-        if opens:
+    def _brace(self, brace: str) -> None:
+        if brace == "{":
             self._opened += 1
-            self.statements.append(Scope(True, self._line, self._opened, self._scopes[-1]))
+            self.statements.append(Scope("{", self._line, self._opened, self._scopes[-1]))
             self._scopes.append(self._opened)
         else:
             scope = self._scopes.pop()
-            self.statements.append(Scope(False, self._line, scope, self._scopes[-1]))
+            self.statements.append(Scope("}", self._line, scope, self._scopes[-1]))
 
 
 def census(function: PtxFunction) -> dict[str, int]:

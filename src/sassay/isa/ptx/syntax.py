@@ -6,15 +6,19 @@ Variables" and "Directives". Records hold text as written, with blanks made cano
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.isa.ptx.grammar import blank_comments
-from sassay.model.artifact import SourceLocation
-from sassay.model.kernel import Launch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sassay.model.artifact import SourceLocation
+    from sassay.model.kernel import Launch
 
 
 class Loc(msgspec.Struct, frozen=True):
@@ -77,10 +81,15 @@ class Declaration(msgspec.Struct, frozen=True):
 class Scope(msgspec.Struct, frozen=True):
     """An opening or closing brace; `scope` is the scope that it opens or closes."""
 
-    opens: bool
+    brace: str
     line: int
     scope: int
     parent: int = 0
+
+    @property
+    def opens(self) -> bool:
+        """Whether this is the opening brace."""
+        return self.brace == "{"
 
 
 class LocMark(msgspec.Struct, frozen=True):
