@@ -1,1 +1,24 @@
-"""capture."""
+"""Builds a state out of artifacts, writes it, reads it, queries it."""
+
+from sassay.capture.build import build_state, open_state
+from sassay.capture.evidence import read_evidence
+from sassay.capture.families import GENERIC_WRAPPERS, qualify_families
+from sassay.capture.ondisk import SUFFIX, is_capture, read_capture, verify_capture, write_capture
+from sassay.capture.query import QueryResult, query
+from sassay.capture.store import CodeArchive
+
+__all__ = [
+    "GENERIC_WRAPPERS",
+    "SUFFIX",
+    "CodeArchive",
+    "QueryResult",
+    "build_state",
+    "is_capture",
+    "open_state",
+    "qualify_families",
+    "query",
+    "read_capture",
+    "read_evidence",
+    "verify_capture",
+    "write_capture",
+]

@@ -1,0 +1,397 @@
+"""Builds a state out of an input: reads every artifact, counts its code, merges what is equal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+import sassay
+from sassay.capture.analysis_cache import AnalysisCache, EntryFacts, ModuleFacts
+from sassay.capture.decode import BatchDecoder
+from sassay.capture.demangle import demangle
+from sassay.capture.families import kernel_order, qualify_families
+from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
+from sassay.capture.ondisk import is_capture, read_capture
+from sassay.capture.store import CodeArchive
+from sassay.containers import Cubin, read_cubin
+from sassay.errors import InputError, SassayError
+from sassay.isa.sass import Disassembler
+from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
+from sassay.model.kernel import Function, Launch, Resources
+from sassay.model.layers import Layered
+from sassay.model.state import Diagnostic, Evidence, Level, State
+from sassay.sources import Discovery, cache_dir, discover
+from sassay.sources.context import Progress
+
+_LEVEL_ORDER = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
+
+
+def open_state(
+    spec: str,
+    *,
+    label: str | None = None,
+    store: CodeArchive,
+    disassembler: Disassembler,
+    arch_globs: Sequence[str] = (),
+    evidence: Mapping[str, Evidence] | None = None,
+    environment: Mapping[str, Scalar] | None = None,
+    progress: Progress | None = None,
+) -> State:
+    """Open a capture folder or build a state out of any other INPUT.
+
+    Args:
+        spec: Capture folder, path, `pypi:NAME==VERSION`, or `-`.
+        label: Name for reports; None takes the capture's own, or the input's base name.
+        store: Where the code goes, shared by all states of a run.
+        disassembler: Decodes SASS; unused for a capture.
+        arch_globs: Only architectures that match one of these; empty means all.
+        evidence: Attached measurements; added to those of a capture.
+        environment: What is known of the run; added to what the input says.
+        progress: Told each place before it is read.
+
+    Raises:
+        InputError: The input is missing or holds no compiled code.
+        SassayError: It cannot be read otherwise.
+    """
+    if is_capture(spec):
+        state = read_capture(spec, store)
+        return _adjusted(state, label, arch_globs, evidence or {}, environment or {})
+    return build_state(
+        spec,
+        label=label,
+        store=store,
+        disassembler=disassembler,
+        arch_globs=arch_globs,
+        evidence=evidence,
+        environment=environment,
+        progress=progress,
+    )
+
+
+def build_state(
+    spec: str,
+    *,
+    label: str | None = None,
+    store: CodeArchive,
+    disassembler: Disassembler,
+    arch_globs: Sequence[str] = (),
+    evidence: Mapping[str, Evidence] | None = None,
+    environment: Mapping[str, Scalar] | None = None,
+    progress: Progress | None = None,
+) -> State:
+    """Build a state out of an INPUT that is no capture. Arguments and errors as `open_state`."""
+    discovery = discover(spec, arch_globs=arch_globs, on_progress=progress)
+    builder = _Builder(store, disassembler, tuple(arch_globs), _analysis_folder())
+    for group in _compilations(discovery, builder.diagnostics):
+        builder.add(group)
+    return builder.finish(discovery, label, evidence or {}, environment or {})
+
+
+def _analysis_folder() -> Path:
+    return cache_dir() / "analysis"
+
+
+def _compilations(
+    discovery: Discovery, diagnostics: list[Diagnostic]
+) -> Iterator[list[Artifact]]:
+    """Artifacts by compilation; those of one follow each other in the stream."""
+    group: list[Artifact] = []
+    for found in discovery.artifacts():
+        if isinstance(found, Diagnostic):
+            diagnostics.append(found)
+            continue
+        if group and (found.compilation is None or found.compilation != group[0].compilation):
+            yield group
+            group = []
+        group.append(found)
+    if group:
+        yield group
+
+
+class _Builder:
+    """Collects drafts while artifacts stream by, then counts and finishes them."""
+
+    def __init__(
+        self,
+        store: CodeArchive,
+        disassembler: Disassembler,
+        arch_globs: tuple[str, ...],
+        analysis_folder: Path,
+    ) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self._store = store
+        self._disassembler = disassembler
+        self._arch_globs = arch_globs
+        self._analysis = AnalysisCache(analysis_folder)
+        self._decoder = BatchDecoder(disassembler)
+        self._drafts: dict[str, Draft] = {}
+        self._functions: dict[tuple[str, str, str, int], set[Source]] = {}
+        self._filtered = 0
+
+    def add(self, group: Sequence[Artifact]) -> None:
+        """Read the artifacts of one compilation."""
+        modules: list[tuple[Artifact, ModuleFacts, str]] = []
+        for artifact in group:
+            if artifact.kind is ArtifactKind.PTX and (read := self._read_ptx(artifact)):
+                modules.append((artifact, *read))
+        cubins = [artifact for artifact in group if artifact.kind is ArtifactKind.CUBIN]
+        entries = {
+            entry.name: (entry, facts.version, ref)
+            for _, facts, ref in modules
+            for entry in facts.entries
+        }
+        for artifact in cubins:
+            self._read_cubin(artifact, entries)
+        if not cubins:
+            for artifact, facts, ref in modules:
+                self._add_ptx_fallback(artifact, facts, ref)
+
+    def _read_ptx(self, artifact: Artifact) -> tuple[ModuleFacts, str] | None:
+        place = artifact.source.path
+        try:
+            facts = self._analysis.module(artifact.data, artifact=place)
+        except SassayError as error:
+            alone = artifact.compilation is None
+            self._fail(place, error, arch=artifact.arch, layer=None if alone else "ptx")
+            return None
+        return facts, self._store.put_ptx(artifact.data.decode("utf-8", "replace"))
+
+    def _read_cubin(
+        self, artifact: Artifact, entries: Mapping[str, tuple[EntryFacts, str, str]]
+    ) -> None:
+        place = artifact.source.path
+        try:
+            cubin = read_cubin(artifact.data, artifact=place)
+        except SassayError as error:
+            self._fail(place, error, arch=artifact.arch)
+            return
+        if not self._wants(cubin.arch):
+            self._filtered += 1
+            return
+        for kernel in cubin.kernels:
+            entry, ptx_version, ptx_ref = entries.get(kernel.symbol, (None, None, None))
+            sass_ref = self._store.put_sass(kernel.sass)
+            self._decoder.add(sass_ref, cubin.arch, kernel.sass.code)
+            toolchain = _toolchain(cubin, artifact, ptx_version)
+            draft = make_draft(
+                symbol=kernel.symbol,
+                arch=cubin.arch,
+                launch=kernel.launch,
+                resources=kernel.resources,
+                code_bytes=len(kernel.code),
+                digest=kernel.digest,
+                sass_ref=sass_ref,
+                origin=Origin(artifact.source, toolchain, artifact.compile, entry, ptx_ref),
+            )
+            merge(self._drafts, draft)
+        self._add_functions(cubin, artifact.source)
+
+    def _add_functions(self, cubin: Cubin, source: Source) -> None:
+        for function in cubin.functions:
+            code = bytes(function.code)
+            key = f"{cubin.arch}:{hashlib.sha256(code).hexdigest()}"
+            self._decoder.add(key, cubin.arch, code)
+            identity = (function.symbol, cubin.arch, key, len(code))
+            self._functions.setdefault(identity, set()).add(source)
+
+    def _add_ptx_fallback(self, artifact: Artifact, facts: ModuleFacts, ref: str) -> None:
+        """Kernels of PTX that no cubin goes with."""
+        arch = artifact.arch or facts.target.replace("sm_", "compute_", 1)
+        if not self._wants(arch):
+            self._filtered += 1
+            return
+        frontend = artifact.compile.frontend if artifact.compile is not None else None
+        toolchain = Toolchain(ptx_version=facts.version, frontend=frontend)
+        for entry in facts.entries:
+            draft = make_draft(
+                symbol=entry.name,
+                arch=arch,
+                launch=Launch(),
+                resources=Resources(),
+                code_bytes=None,
+                digest=entry.normal_digest,
+                sass_ref=None,
+                origin=Origin(artifact.source, toolchain, artifact.compile, entry, ref),
+            )
+            merge(self._drafts, draft)
+
+    def finish(
+        self,
+        discovery: Discovery,
+        label: str | None,
+        evidence: Mapping[str, Evidence],
+        environment: Mapping[str, Scalar],
+    ) -> State:
+        """Count what is left and put the state together."""
+        self._decoder.flush()
+        if not self._drafts and not self._functions:
+            raise _nothing_found(discovery, self.diagnostics, self._arch_globs)
+        kernels = []
+        for draft in self._drafts.values():
+            facts = self._decoder.facts(draft.sass_ref) if draft.sass_ref else None
+            kernels.append(
+                finish(draft, facts.census if facts else None, facts.spills if facts else None)
+            )
+        kernels.sort(key=kernel_order)
+        for arch, count in sorted(self._decoder.unknown.items()):
+            self.diagnostics.append(_undecodable(arch, count, discovery.label))
+        counts = {**discovery.counts, "kernels": len(kernels), "functions": len(self._functions)}
+        if self._filtered:
+            counts["filtered_artifacts"] = counts.get("filtered_artifacts", 0) + self._filtered
+        state = State(
+            label=label or discovery.label,
+            kernels=tuple(kernels),
+            functions=self._finish_functions(),
+            environment=_environment(discovery, self._drafts.values(), environment),
+            evidence=dict(sorted(evidence.items())),
+            tools=self._tools({kernel.arch for kernel in kernels}),
+            diagnostics=sort_diagnostics(self.diagnostics),
+            counts=dict(sorted(counts.items())),
+        )
+        return qualify_families([state])[0]
+
+    def _finish_functions(self) -> tuple[Function, ...]:
+        functions = []
+        for (symbol, arch, key, size), sources in self._functions.items():
+            facts = self._decoder.facts(key)
+            census = dict(sorted(facts.census.items())) if facts is not None else None
+            functions.append(
+                Function(
+                    name=demangle(symbol),
+                    symbol=symbol,
+                    arch=arch,
+                    sources=tuple(sorted(sources)),
+                    code_bytes=size,
+                    instructions=Layered(sass=census),
+                )
+            )
+        functions.sort(key=lambda item: (item.name, item.arch, item.sources, item.code_bytes))
+        return tuple(functions)
+
+    def _tools(self, archs: set[str]) -> dict[str, str]:
+        versions = {self._disassembler.version(arch) for arch in archs if arch.startswith("sm_")}
+        known = sorted(version for version in versions if version is not None)
+        tools = {"sassay": sassay.__version__}
+        if known:
+            tools["nvdisasm"] = ", ".join(known)
+        return dict(sorted(tools.items()))
+
+    def _wants(self, arch: str) -> bool:
+        return _matches(arch, self._arch_globs)
+
+    def _fail(
+        self, place: str, error: SassayError, *, arch: str | None, layer: str | None = None
+    ) -> None:
+        # The place is the diagnostic's own field, so it is not repeated in its message.
+        parts = (error.place, error.message, f"({error.hint})" if error.hint else None)
+        message = " ".join(" ".join(part for part in parts if part).split())
+        self.diagnostics.append(Diagnostic(Level.ERROR, place, message, arch=arch, layer=layer))
+
+
+def _toolchain(cubin: Cubin, artifact: Artifact, ptx_version: str | None) -> Toolchain:
+    named = cubin.toolchain
+    return Toolchain(
+        ptx_version=ptx_version or named.ptx_version,
+        ptxas=named.ptxas,
+        options=named.options,
+        frontend=artifact.compile.frontend if artifact.compile is not None else named.frontend,
+    )
+
+
+def _undecodable(arch: str, count: int, label: str) -> Diagnostic:
+    noun = "section" if count == 1 else "sections"
+    return Diagnostic(
+        Level.WARNING,
+        label,
+        f"no disassembler at hand knows {arch}: the SASS of {count} {noun} is not counted",
+        arch=arch,
+        layer="sass",
+    )
+
+
+def _environment(
+    discovery: Discovery, drafts: Iterable[Draft], named: Mapping[str, Scalar]
+) -> dict[str, Scalar]:
+    """What the input itself says of the run: compilers, front ends, packages."""
+    toolchains = {toolchain for draft in drafts for toolchain in draft.toolchains}
+    found: dict[str, Scalar] = {
+        f"package.{name}": version for name, version in discovery.packages.items()
+    }
+    for key, values in (
+        ("ptxas", {toolchain.ptxas for toolchain in toolchains}),
+        ("ptx_version", {toolchain.ptx_version for toolchain in toolchains}),
+        ("frontend", {toolchain.frontend for toolchain in toolchains}),
+    ):
+        known = sorted(value for value in values if value is not None)
+        if known:
+            found[key] = ", ".join(known)
+    return dict(sorted({**found, **named}.items()))
+
+
+def sort_diagnostics(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Worst first, then by place and message; each once."""
+    return tuple(
+        sorted(
+            set(diagnostics),
+            key=lambda item: (
+                _LEVEL_ORDER[item.level], item.place, item.message, item.arch or "",
+                item.layer or "",
+            ),
+        )
+    )  # fmt: skip
+
+
+def _nothing_found(
+    discovery: Discovery, diagnostics: Sequence[Diagnostic], arch_globs: Sequence[str]
+) -> InputError:
+    """Why an input yields no state, as precisely as it is known."""
+    errors = [item for item in sort_diagnostics(diagnostics) if item.level is Level.ERROR]
+    if errors:
+        more = f"; {len(errors) - 1} more like it" if len(errors) > 1 else ""
+        return InputError(
+            f"{errors[0].message}{more}", artifact=errors[0].place, hint="nothing else to read"
+        )
+    if arch_globs:
+        return InputError(
+            f"holds no code for {' or '.join(arch_globs)}", artifact=discovery.spec,
+            hint="--arch takes globs such as 'sm_90*'",
+        )  # fmt: skip
+    files = discovery.counts.get("files", 0)
+    return InputError(
+        f"no compiled code in {files} {'file' if files == 1 else 'files'}",
+        artifact=discovery.spec,
+        hint="looked for cubins, PTX, fatbins, libraries with NVIDIA code, "
+        "Triton and DeepGEMM cache entries, and archives of them",
+    )
+
+
+def _adjusted(
+    state: State,
+    label: str | None,
+    arch_globs: Sequence[str],
+    evidence: Mapping[str, Evidence],
+    environment: Mapping[str, Scalar],
+) -> State:
+    """A capture's state under another label, with fewer architectures, with more evidence."""
+    kernels, functions = state.kernels, state.functions
+    if arch_globs:
+        kernels = tuple(kernel for kernel in kernels if _matches(kernel.arch, arch_globs))
+        functions = tuple(item for item in functions if _matches(item.arch, arch_globs))
+        if not kernels and not functions:
+            raise InputError(f"holds no code for {' or '.join(arch_globs)}", artifact=state.label)
+    return msgspec.structs.replace(
+        state,
+        label=label or state.label,
+        kernels=kernels,
+        functions=functions,
+        evidence=dict(sorted({**state.evidence, **evidence}.items())),
+        environment=dict(sorted({**state.environment, **environment}.items())),
+    )
+
+
+def _matches(arch: str, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatchcase(arch, glob) for glob in globs)

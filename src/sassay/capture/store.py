@@ -1,0 +1,159 @@
+"""Keeps code by digest: one compressed blob each, shared by all states of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import IO, Protocol
+
+import msgspec
+import zstandard
+
+from sassay.errors import FormatError, InputError, LimitError
+from sassay.model.code import SassCode
+
+MAX_BLOB = 1 << 29
+"""Most bytes of one blob, unpacked."""
+SPOOL_BYTES = 64 << 20
+"""Packed code beyond this lies in a temporary file."""
+_LEVEL = 3
+
+
+class BlobSource(Protocol):
+    """Packed blobs by digest, as a capture on disk offers them."""
+
+    def blob(self, digest: str) -> bytes | None:
+        """The packed blob, None where it is not held."""
+        ...
+
+    def digests(self) -> Iterator[str]:
+        """All digests held, sorted."""
+        ...
+
+
+class CodeArchive:
+    """Code of any number of states, by digest. Safe to use from several threads.
+
+    SASS and PTX share one space of digests: a digest covers the layer, too.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - lives as long as the archive
+        self._index: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        self._sources: list[BlobSource] = []
+        self._packer = zstandard.ZstdCompressor(level=_LEVEL)
+
+    def put_sass(self, code: SassCode) -> str:
+        """Keep a code section.
+
+        Returns:
+            The digest under which it is kept.
+        """
+        return self._put(b"S" + msgspec.msgpack.encode(code))
+
+    def put_ptx(self, text: str) -> str:
+        """Keep a PTX module.
+
+        Returns:
+            The digest under which it is kept.
+        """
+        return self._put(b"P" + text.encode("utf-8", "surrogatepass"))
+
+    def sass(self, digest: str) -> SassCode:
+        """The code section kept under `digest`.
+
+        Raises:
+            InputError: It is not held.
+            FormatError: What is held was damaged.
+        """
+        blob = self._get(digest)
+        try:
+            if blob[:1] != b"S":
+                raise FormatError("is no SASS", artifact=f"code {digest}")
+            return msgspec.msgpack.decode(memoryview(blob)[1:], type=SassCode)
+        except msgspec.DecodeError as error:
+            raise FormatError(str(error), artifact=f"code {digest}") from error
+
+    def ptx(self, digest: str) -> str:
+        """The PTX module kept under `digest`.
+
+        Raises:
+            InputError: It is not held.
+            FormatError: What is held was damaged.
+        """
+        blob = self._get(digest)
+        if blob[:1] != b"P":
+            raise FormatError("is no PTX", artifact=f"code {digest}")
+        return blob[1:].decode("utf-8", "surrogatepass")
+
+    def attach(self, source: BlobSource) -> None:
+        """Read from a capture, too; its blobs are neither copied nor read before they are asked."""
+        with self._lock:
+            self._sources.append(source)
+
+    def packed(self, digest: str) -> bytes:
+        """The packed blob as it is written to a capture, checked against its digest.
+
+        Raises:
+            InputError: It is not held.
+        """
+        packed = self._find(digest)
+        unpack(packed, digest)
+        return packed
+
+    def close(self) -> None:
+        """Give back the temporary file."""
+        self._file.close()
+
+    def _put(self, blob: bytes) -> str:
+        digest = hashlib.sha256(blob).hexdigest()[:40]
+        with self._lock:
+            if digest not in self._index:
+                packed = self._packer.compress(blob)
+                self._file.seek(self._end)
+                self._file.write(packed)
+                self._index[digest] = (self._end, len(packed))
+                self._end += len(packed)
+        return digest
+
+    def _find(self, digest: str) -> bytes:
+        with self._lock:
+            place: tuple[int, int] | None = self._index.get(digest)
+            if place is not None:
+                self._file.seek(place[0])
+                return self._file.read(place[1])
+            sources = list(self._sources)
+        for source in sources:
+            packed = source.blob(digest)
+            if packed is not None:
+                return packed
+        raise InputError("no such code", artifact=f"code {digest}")
+
+    def _get(self, digest: str) -> bytes:
+        return unpack(self._find(digest), digest)
+
+
+def unpack(packed: bytes, digest: str) -> bytes:
+    """Unpack a blob and check it against its digest.
+
+    Raises:
+        LimitError: It claims more bytes than any code has.
+        FormatError: It was damaged.
+    """
+    artifact = f"code {digest}"
+    try:
+        size = zstandard.frame_content_size(packed)
+        if size < 0 or size > MAX_BLOB:
+            raise LimitError(f"claims {size} bytes", artifact=artifact, hint=f"at most {MAX_BLOB}")
+        blob = zstandard.ZstdDecompressor().decompress(packed, max_output_size=MAX_BLOB)
+    except zstandard.ZstdError as error:
+        raise FormatError(f"damaged: {error}", artifact=artifact) from error
+    if hashlib.sha256(blob).hexdigest()[:40] != digest:
+        raise FormatError("does not match its digest: damaged", artifact=artifact)
+    return blob
+
+

@@ -1,0 +1,85 @@
+"""Folders inside wheels, zip and tar archives and static libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sassay.containers import Member, walk_archive
+from sassay.errors import SassayError
+from sassay.model.state import Diagnostic, Level
+from sassay.sources.context import Context
+from sassay.sources.disk import HEAD_BYTES
+from sassay.sources.entry import Buffer, Entry, Folder
+from sassay.sources.layouts import packages_in
+from sassay.sources.triton import describe
+
+MAX_NESTING = 4
+
+
+def open_archive(entry: Entry, label: str, context: Context) -> Iterator[Folder | Diagnostic]:
+    """Yield the folders of one archive in sorted order; what is wrong becomes a diagnostic.
+
+    Args:
+        entry: The archive.
+        label: Name of the input, for recognizing layouts.
+        context: Counts and filters of this walk.
+    """
+    members: dict[str, Member] = {}
+    try:
+        source = Path(entry.disk_path) if entry.disk_path is not None else bytes(entry.load())
+        for member in walk_archive(source, artifact=entry.path):
+            members[_unique(member.path, members)] = member
+    except (SassayError, OSError) as error:
+        yield Diagnostic(Level.ERROR, entry.path, describe(error))
+    context.packages.update(packages_in(iter(members)))
+    folders: dict[str, dict[str, Entry]] = {}
+    for path in sorted(members):
+        folder, _, name = path.rpartition("/")
+        if any(part.startswith("tmp.pid_") for part in folder.split("/")):
+            continue
+        context.counts["files"] += 1
+        folders.setdefault(folder, {})[name] = _member_entry(f"{entry.path}!{path}", members[path])
+    for folder in sorted(folders):
+        path = f"{entry.path}!{folder}" if folder else f"{entry.path}!"
+        yield ArchiveFolder(path=path, label=label, entries=folders[folder])
+
+
+class ArchiveFolder(Folder):
+    """A folder of an archive: the archive's own top folder ends in `!`, not in `/`."""
+
+    __slots__ = ()
+
+    def place(self, name: str) -> str:
+        """The place of a file of this folder, for messages."""
+        return f"{self.path}{name}" if self.path.endswith("!") else f"{self.path}/{name}"
+
+
+def _unique(path: str, taken: dict[str, Member]) -> str:
+    """The path, numbered where a static library holds several members of one name."""
+    if path not in taken:
+        return path
+    number = 2
+    while f"{path}#{number}" in taken:
+        number += 1
+    return f"{path}#{number}"
+
+
+def _member_entry(path: str, member: Member) -> Entry:
+    load, head = _readers(member)
+    return Entry(path=path, size=member.size, load=load, head=head)
+
+
+def _readers(member: Member) -> tuple[Callable[[], Buffer], Callable[[], bytes]]:
+    """Load and head of one member, unpacked once for both."""
+    kept: list[bytes] = []
+
+    def head() -> bytes:
+        data = member.read()
+        kept[:] = [data]
+        return data[:HEAD_BYTES]
+
+    def load() -> Buffer:
+        return kept.pop() if kept else member.read()
+
+    return load, head

@@ -1,0 +1,162 @@
+"""Finds the artifacts of one INPUT of the command line, in an order that does not vary."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sassay.containers import limits
+from sassay.errors import InputError, LimitError
+from sassay.model.artifact import Artifact
+from sassay.model.state import Diagnostic, Level
+from sassay.sources import disk, loose, pypi
+from sassay.sources.archives import MAX_NESTING, open_archive
+from sassay.sources.context import Context, Progress
+from sassay.sources.entry import Entry, Folder, Found
+from sassay.sources.layouts import packages_in
+from sassay.sources.registry import READERS
+
+STANDARD_INPUT = "-"
+_WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-[^-]+){3,4}\.whl")
+
+
+class Discovery:
+    """The artifacts of one input; walks it again each time `artifacts` is called.
+
+    Attributes:
+        spec: The input as it was named.
+        label: A short name for the input: base name, or name and version of a wheel.
+    """
+
+    def __init__(self, spec: str, path: Path | None, context: Context) -> None:
+        self.spec = spec
+        self.label = _label(spec, path)
+        self._path = path
+        self._context = context
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What was seen and left out so far: `files`, `artifacts`, `skipped_files`, ..."""
+        return dict(sorted(self._context.counts.items()))
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Name to version of the Python packages met so far."""
+        return dict(sorted(self._context.packages.items()))
+
+    def artifacts(self) -> Iterator[Artifact | Diagnostic]:
+        """Yield artifacts and what went wrong, in sorted order of place.
+
+        The PTX and the cubin of one compilation follow each other.
+        """
+        context = self._context
+        context.counts.clear()
+        context.packages.clear()
+        context.without_code = 0
+        if self._path is None:
+            yield from self._read_lone(_standard_input())
+        elif self._path.is_dir():
+            label = self._path.absolute().as_posix().lstrip("/")
+            for item in disk.walk(self._path, label, context):
+                if isinstance(item, Diagnostic):
+                    yield item
+                else:
+                    context.packages.update(
+                        packages_in(f"{item.path}/{name}" for name in item.entries)
+                    )
+                    yield from self._read_folder(item, 0)
+        else:
+            context.counts["files"] += 1
+            size = self._path.stat().st_size
+            yield from self._read_lone(disk.disk_entry(self._path, self._path.name, size))
+        if context.without_code:
+            noun = "file holds" if context.without_code == 1 else "files hold"
+            yield Diagnostic(
+                Level.NOTE, self.label, f"{context.without_code} {noun} no NVIDIA code: skipped"
+            )
+
+    def _read_lone(self, entry: Entry) -> Iterator[Found]:
+        label = self._path.absolute().parent.as_posix().lstrip("/") if self._path else ""
+        folder = Folder(path="", label=label, entries={entry.name: entry})
+        for found in loose.read_entry(entry, folder, self._context):
+            if isinstance(found, Entry):
+                yield from self._read_archive(found, folder, 0)
+            else:
+                yield found
+
+    def _read_folder(self, folder: Folder, depth: int) -> Iterator[Found]:
+        for reader in READERS:
+            yield from reader(folder, self._context)
+        for found in loose.read(folder, self._context):
+            if isinstance(found, Entry):
+                yield from self._read_archive(found, folder, depth)
+            else:
+                yield found
+
+    def _read_archive(self, entry: Entry, folder: Folder, depth: int) -> Iterator[Found]:
+        if depth >= MAX_NESTING:
+            message = f"archives nest deeper than {MAX_NESTING}: not read any further"
+            yield Diagnostic(Level.ERROR, entry.path, message)
+            return
+        for item in open_archive(entry, folder.label, self._context):
+            if isinstance(item, Diagnostic):
+                yield item
+            else:
+                yield from self._read_folder(item, depth + 1)
+
+
+def discover(
+    spec: str, *, arch_globs: Sequence[str] = (), on_progress: Progress | None = None
+) -> Discovery:
+    """Resolve an input; `pypi:` inputs are downloaded here.
+
+    Args:
+        spec: A path, `pypi:NAME==VERSION`, or `-`; a leading `label=` has been removed.
+        arch_globs: Only architectures that match one of these; empty means all.
+        on_progress: Told each place before it is read.
+
+    Raises:
+        InputError: The input does not exist or is neither a file nor a folder.
+        UsageError: A `pypi:` spec names no single release.
+        ToolError: pip is missing.
+    """
+    context = Context(arch_globs=tuple(arch_globs), progress=on_progress)
+    if spec == STANDARD_INPUT:
+        return Discovery(spec, None, context)
+    path = pypi.fetch(spec) if spec.startswith(pypi.PREFIX) else Path(spec)
+    try:
+        usable = path.is_dir() or path.is_file()
+        exists = usable or path.exists()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", artifact=spec) from error
+    if not exists:
+        raise InputError(
+            "no such file or folder", artifact=spec,
+            hint="expected a cache folder, cubin, PTX, library, wheel or pypi:NAME==VERSION",
+        )  # fmt: skip
+    if not usable:
+        raise InputError("is neither a file nor a folder", artifact=spec)
+    return Discovery(spec, path, context)
+
+
+def _standard_input() -> Entry:
+    stream: io.BufferedIOBase | io.RawIOBase = sys.stdin.buffer
+    data = stream.read(limits.MAX_FILE_BYTES + 1) or b""
+    if len(data) > limits.MAX_FILE_BYTES:
+        raise LimitError(
+            "too long", artifact="standard input", hint=f"at most {limits.MAX_FILE_BYTES} bytes"
+        )
+    return Entry(
+        path="stdin", size=len(data), load=lambda: data, head=lambda: data[: disk.HEAD_BYTES]
+    )
+
+
+def _label(spec: str, path: Path | None) -> str:
+    if path is None:
+        return "stdin"
+    if match := _WHEEL.fullmatch(path.name):
+        return f"{match['name']}-{match['version']}"
+    return path.absolute().name or spec

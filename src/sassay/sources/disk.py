@@ -1,0 +1,105 @@
+"""Walks a folder on disk: sorted, never out of the tree, never stuck on a pipe or a loop."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sassay.containers import limits
+from sassay.errors import LimitError
+from sassay.model.state import Diagnostic, Level
+from sassay.sources.context import Context
+from sassay.sources.entry import Buffer, Entry, Folder
+from sassay.sources.triton import describe
+
+HEAD_BYTES = 4096
+MAP_FROM = 1 << 20
+"""Files of this size and more are mapped instead of read."""
+MAX_DEPTH = 64
+SKIPPED_FOLDERS = frozenset({"__pycache__", ".git"})
+
+
+def walk(root: Path, label: str, context: Context) -> Iterator[Folder | Diagnostic]:
+    """Yield every folder of a tree with its regular files, in sorted order.
+
+    Symbolic links are never followed: what they point at inside the tree is met at its own place,
+    and what lies outside is not part of the input. Triton's unfinished `tmp.pid_*` folders are
+    left out.
+    """
+    yield from _walk(root, "", label, 0, context)
+
+
+def _walk(
+    root: Path, relative: str, label: str, depth: int, context: Context
+) -> Iterator[Folder | Diagnostic]:
+    try:
+        with os.scandir(root / relative if relative else root) as scan:
+            items = sorted(scan, key=lambda item: item.name)
+    except OSError as error:
+        yield Diagnostic(Level.ERROR, relative or label, describe(error))
+        return
+    entries: dict[str, Entry] = {}
+    below: list[str] = []
+    for item in items:
+        name = item.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        path = f"{relative}/{name}" if relative else name
+        try:
+            mode = item.stat(follow_symlinks=False)
+        except OSError as error:
+            yield Diagnostic(Level.ERROR, path, describe(error))
+            continue
+        if stat.S_ISLNK(mode.st_mode):
+            context.counts["skipped_links"] += 1
+        elif stat.S_ISDIR(mode.st_mode):
+            if not item.name.startswith("tmp.pid_") and item.name not in SKIPPED_FOLDERS:
+                below.append(item.name)
+        elif stat.S_ISREG(mode.st_mode):
+            context.counts["files"] += 1
+            entries[name] = disk_entry(Path(item.path), path, mode.st_size)
+        else:
+            context.counts["skipped_special_files"] += 1
+    yield Folder(path=relative, label=label, entries=entries)
+    if below and depth >= MAX_DEPTH:
+        yield Diagnostic(
+            Level.ERROR, relative, f"folders nest deeper than {MAX_DEPTH}: not read any further"
+        )
+        return
+    for name in below:
+        yield from _walk(root, f"{relative}/{name}" if relative else name, label, depth + 1, context)
+
+
+def disk_entry(file: Path, path: str, size: int) -> Entry:
+    """An entry for a file on disk."""
+    return Entry(
+        path=path,
+        size=size,
+        load=_loader(file, path),
+        head=_header(file),
+        disk_path=str(file),
+    )
+
+
+def _loader(file: Path, path: str) -> Callable[[], Buffer]:
+    def load() -> Buffer:
+        with open(os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as stream:  # noqa: PTH123 - Path.open takes no descriptor
+            size = os.fstat(stream.fileno()).st_size
+            if size > limits.MAX_FILE_BYTES:
+                raise LimitError(
+                    f"{size} bytes", artifact=path, hint=f"at most {limits.MAX_FILE_BYTES}"
+                )
+            if size < MAP_FROM:
+                return stream.read()
+            return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+    return load
+
+
+def _header(file: Path) -> Callable[[], bytes]:
+    def head() -> bytes:
+        with open(os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as stream:  # noqa: PTH123 - Path.open takes no descriptor
+            return stream.read(HEAD_BYTES)
+
+    return head

@@ -1,0 +1,113 @@
+"""Files that belong to no cache entry: what each is, its content decides.
+
+Cubins and PTX modules, fatbins, host objects that embed them, and archives of all of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sassay.containers import Format, find_fatbins, sniff
+from sassay.errors import SassayError
+from sassay.model.artifact import Artifact, ArtifactKind, Source, SourceKind
+from sassay.model.state import Diagnostic, Level
+from sassay.sources.context import Context
+from sassay.sources.entry import Entry, Folder, Found
+from sassay.sources.layouts import kind_of
+from sassay.sources.ptx_text import decode_ptx
+from sassay.sources.triton import describe
+
+PAIRED_SUFFIXES = ("ptx", "cubin")
+CODE_SUFFIXES = frozenset({"cubin", "ptx", "fatbin"})
+ARCHIVES = frozenset({Format.ZIP, Format.TAR, Format.AR})
+
+
+def read(folder: Folder, context: Context) -> Iterator[Found | Entry]:
+    """Yield the artifacts of the files that no reader took; archives are handed back to open."""
+    # The PTX and the cubin of one stem follow each other, so that they can be joined in passing.
+    for entry in sorted(folder.rest(), key=_pair_order):
+        yield from read_entry(entry, folder, context)
+
+
+def _pair_order(entry: Entry) -> tuple[str, bool, str]:
+    stem, _, suffix = entry.name.rpartition(".")
+    return stem, suffix not in PAIRED_SUFFIXES, entry.name
+
+
+def read_entry(entry: Entry, folder: Folder, context: Context) -> Iterator[Found | Entry]:
+    """Yield what one file holds, or the entry itself where it is an archive."""
+    suffix = entry.name.rpartition(".")[2].lower()
+    try:
+        format_ = sniff(entry.head(), entry.name)
+    except (SassayError, OSError) as error:
+        yield Diagnostic(Level.ERROR, entry.path, describe(error))
+        return
+    if format_ in ARCHIVES:
+        yield entry
+        return
+    if format_ is Format.UNKNOWN:
+        if suffix in CODE_SUFFIXES:
+            what = "0 bytes" if entry.size == 0 else "unknown content"
+            yield Diagnostic(Level.ERROR, entry.path, f"{what}: expected a {suffix}")
+        return
+    context.report(entry.path)
+    layout = "/".join(part for part in (folder.label, entry.path) if part)
+    try:
+        if format_ is Format.ELF_CUBIN:
+            kind = kind_of(layout, SourceKind.FILE)
+            yield _artifact(ArtifactKind.CUBIN, kind, entry, bytes(entry.load()), folder, context)
+        elif format_ is Format.PTX:
+            kind = kind_of(layout, SourceKind.FILE)
+            data = decode_ptx(bytes(entry.load()), artifact=entry.path)
+            yield _artifact(ArtifactKind.PTX, kind, entry, data, folder, context)
+        else:
+            default = SourceKind.FILE if format_ is Format.FATBIN else SourceKind.LIBRARY
+            yield from _read_fatbins(entry, kind_of(layout, default), context)
+    except (SassayError, OSError) as error:
+        layer = "ptx" if format_ is Format.PTX else None
+        yield Diagnostic(Level.ERROR, entry.path, describe(error), layer=layer)
+
+
+def _artifact(
+    kind: ArtifactKind,
+    source: SourceKind,
+    entry: Entry,
+    data: bytes,
+    folder: Folder,
+    context: Context,
+) -> Artifact:
+    context.counts["artifacts"] += 1
+    stem = entry.name.rpartition(".")[0]
+    pair = [f"{stem}.{suffix}" for suffix in PAIRED_SUFFIXES]
+    paired = all(name in folder.entries and name not in folder.taken for name in pair)
+    return Artifact(
+        kind=kind,
+        source=Source(source, entry.path),
+        data=data,
+        compilation=entry.path.rpartition(".")[0] if paired and stem else None,
+    )
+
+
+def _read_fatbins(entry: Entry, kind: SourceKind, context: Context) -> Iterator[Found]:
+    """Entries of all fatbins of one file; those that the architecture filter drops stay packed."""
+    found = False
+    for fat in find_fatbins(entry.load(), artifact=entry.path):
+        found = True
+        place = f"{entry.path}!fatbin.{fat.index}"
+        if not context.wants(fat.arch):
+            context.counts["filtered_artifacts"] += 1
+            continue
+        layer = "ptx" if fat.kind is ArtifactKind.PTX else None
+        try:
+            data = fat.data()
+            if fat.kind is ArtifactKind.PTX:
+                data = decode_ptx(data, artifact=place)
+        except SassayError as error:
+            message = describe(error)
+            yield Diagnostic(Level.ERROR, place, message, arch=fat.arch, layer=layer)
+            continue
+        context.counts["artifacts"] += 1
+        yield Artifact(kind=fat.kind, source=Source(kind, place), data=data, arch=fat.arch)
+    if not found:
+        context.without_code += 1
+        context.counts["skipped_files"] += 1
