@@ -1,0 +1,158 @@
+"""The aligned code of two kernels, only the regions that differ."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sassay.diff.align import align
+from sassay.diff.memo import TierMemo
+from sassay.diff.tiers import TierJudge
+from sassay.errors import FormatError, InputError
+from sassay.isa import ptx
+from sassay.model.change import CodeDiff, DiffLine, Hunk
+from sassay.model.layers import Layer, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sassay.isa.listing import ListingLine
+    from sassay.isa.sass import Disassembler
+    from sassay.model.code import CodeStore
+    from sassay.model.kernel import Kernel
+
+_SASS_REGISTER = re.compile(r"\b(UR|UP|R|P|B|SB)\d+\b")
+_PTX_REGISTER = re.compile(r"%(rs|rd|rq|fd|f|r|p|h|hh|b|q|x)\d+\b")
+
+_Op = tuple[int, int, int, int, bool]
+"""Start and end before, start and end after, whether the lines are equal."""
+
+
+def code_diff(
+    before: Kernel,
+    after: Kernel,
+    layer: Layer,
+    store: CodeStore,
+    disassembler: Disassembler,
+    *,
+    context: int = 3,
+    normalize_registers: bool = False,
+) -> CodeDiff:
+    """Aligns the code of two kernels.
+
+    Args:
+        before: The kernel before.
+        after: The kernel after.
+        layer: PTX or SASS.
+        store: Where their code is.
+        disassembler: Reads SASS.
+        context: Equal lines to keep on each side of a difference.
+        normalize_registers: Lines that differ only in the names of registers are equal.
+
+    Raises:
+        InputError: A side does not hold the layer.
+        ToolError: No disassembler knows the architecture.
+    """
+    left = _listing(before, layer, store, disassembler)
+    right = _listing(after, layer, store, disassembler)
+    blocks = align(
+        _keys(left, layer, blind=normalize_registers),
+        _keys(right, layer, blind=normalize_registers),
+    )
+    tier = TierJudge(store, disassembler, TierMemo(None)).layer(layer, before, after)
+    return CodeDiff(
+        layer=layer.value,
+        before=before.id,
+        after=after.id,
+        tier=tier or Tier.RECOMPOSED,
+        before_instructions=len(left),
+        after_instructions=len(right),
+        hunks=tuple(_hunks(left, right, list(_ops(blocks, len(left), len(right))), context)),
+    )
+
+
+def _listing(
+    kernel: Kernel, layer: Layer, store: CodeStore, disassembler: Disassembler
+) -> tuple[ListingLine, ...]:
+    digest = kernel.code.ptx if layer is Layer.PTX else kernel.code.sass
+    if digest is None:
+        raise InputError(
+            f"it holds no {layer.value.upper()}", artifact=kernel.name, hint="try the other layer"
+        )
+    if layer is Layer.SASS:
+        return disassembler.listing(store.sass(digest))
+    module = ptx.read_module(store.ptx(digest), artifact=kernel.symbol)
+    for entry in module.entries:
+        if entry.name == kernel.symbol:
+            return ptx.listing(entry)
+    raise FormatError("its PTX module has no such entry", artifact=kernel.symbol)
+
+
+def _keys(lines: Sequence[ListingLine], layer: Layer, *, blind: bool) -> list[str]:
+    if not blind:
+        return [line.key for line in lines]
+    pattern = _SASS_REGISTER if layer is Layer.SASS else _PTX_REGISTER
+    return [pattern.sub(r"\1", line.key) for line in lines]
+
+
+def _ops(blocks: Sequence[tuple[int, int, int]], before: int, after: int) -> Iterator[_Op]:
+    """Equal and differing runs in turn, from the first line to the last."""
+    i = j = 0
+    for start, other, length in [*blocks, (before, after, 0)]:
+        if i < start or j < other:
+            yield i, start, j, other, False
+        if length:
+            yield start, start + length, other, other + length, True
+        i, j = start + length, other + length
+
+
+def _hunks(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op], context: int
+) -> Iterator[Hunk]:
+    """Differing runs with their context; runs whose contexts meet make one hunk."""
+    current: list[_Op] = []
+    for position, (i, k, j, m, equal) in enumerate(ops):
+        if not equal:
+            current.append((i, k, j, m, False))
+            continue
+        length = k - i
+        last = position == len(ops) - 1
+        if current and not last and length <= 2 * context:
+            current.append((i, k, j, m, True))
+            continue
+        if current:
+            keep = min(context, length)
+            if keep:
+                current.append((i, i + keep, j, j + keep, True))
+            yield _hunk(left, right, current)
+        keep = min(context, length)
+        current = [(k - keep, k, m - keep, m, True)] if keep and not last else []
+    if any(not op[4] for op in current):
+        yield _hunk(left, right, current)
+
+
+def _hunk(left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op]) -> Hunk:
+    lines = [line for op in ops for line in _lines(left, right, op)]
+    first, last = ops[0], ops[-1]
+    return Hunk(
+        before_start=first[0],
+        before_count=last[1] - first[0],
+        after_start=first[2],
+        after_count=last[3] - first[2],
+        lines=tuple(lines),
+    )
+
+
+def _lines(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], op: _Op
+) -> Iterator[DiffLine]:
+    i, k, j, m, equal = op
+    both = min(k - i, m - j)
+    for n in range(both):
+        one, other = left[i + n], right[j + n]
+        name = "equal" if equal else "replace"
+        yield DiffLine(name, one.text, other.text, one.offset, other.offset)
+    for line in left[i + both : k]:
+        yield DiffLine("delete", line.text, None, line.offset, None)
+    for line in right[j + both : m]:
+        yield DiffLine("insert", None, line.text, None, line.offset)

@@ -1,0 +1,79 @@
+"""Which compilers made a state's kernels, and what to say where two sides differ in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sassay.model.artifact import Toolchain
+    from sassay.model.kernel import Kernel
+    from sassay.model.state import State
+
+FIELDS: tuple[tuple[str, str], ...] = (
+    ("ptxas", "ptxas"),
+    ("ptx_version", "PTX version"),
+    ("frontend", "front end"),
+    ("options", "ptxas options"),
+)
+"""Field of `Toolchain`, and its name in reports."""
+
+_LISTED = 4
+
+
+def versions(kernel: Kernel, field: str) -> tuple[str, ...]:
+    """The known values of one field of a kernel's toolchains, sorted."""
+    return tuple(sorted({value for t in kernel.toolchains if (value := _value(t, field))}))
+
+
+def _value(toolchain: Toolchain, field: str) -> str | None:
+    value = getattr(toolchain, field)
+    return None if value is None else str(value)
+
+
+def tally(state: State, field: str) -> Counter[str]:
+    """Kernels by the value of one field; kernels that do not tell are left out."""
+    counts: Counter[str] = Counter()
+    for kernel in state.kernels:
+        counts.update(versions(kernel, field))
+    return counts
+
+
+def spell(counts: Counter[str]) -> str:
+    """`V13.0.88`, or `V13.0.88 (57 kernels), V12.8.93 (2)`; the most frequent first."""
+    if not counts:
+        return "not recorded"
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if len(ordered) == 1:
+        return ordered[0][0]
+    words = [f"{value} ({count})" for value, count in ordered[:_LISTED]]
+    words[0] = f"{ordered[0][0]} ({ordered[0][1]} kernels)"
+    if len(ordered) > _LISTED:
+        words.append(f"{len(ordered) - _LISTED} more")
+    return ", ".join(words)
+
+
+def toolchain_notes(before: Kernel, after: Kernel) -> tuple[str, ...]:
+    """What to know of a change whose two sides were made by different compilers."""
+    if before.toolchains == after.toolchains:
+        return ()
+    notes = []
+    for field, name in FIELDS:
+        old, new = versions(before, field), versions(after, field)
+        if old and new and old != new:
+            notes.append(f"{_OTHER[field]} ({_join(old)} -> {_join(new)}): {name} may be the cause")
+    return tuple(notes)
+
+
+_OTHER = {
+    "ptxas": "compiled by another ptxas",
+    "ptx_version": "another PTX version",
+    "frontend": "lowered by another front end",
+    "options": "compiled with other ptxas options",
+}
+
+
+def _join(values: Sequence[str]) -> str:
+    return " and ".join(values)
