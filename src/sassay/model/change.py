@@ -101,6 +101,7 @@ class FamilyRow(msgspec.Struct, frozen=True):
         resources: Largest value in the family, by resource name.
         pairs: The same comparison pair by pair, in the order of `Diff.pairs`.
         members: For a group's row: the families in it; empty for a family.
+        per_kernel_categories: Average instructions a kernel by category, rounded to 2 decimals.
     """
 
     family: str
@@ -115,6 +116,7 @@ class FamilyRow(msgspec.Struct, frozen=True):
     resources: Mapping[str, tuple[int | None, ...]]
     pairs: tuple[FamilyPair, ...] = ()
     members: tuple[str, ...] = ()
+    per_kernel_categories: Layered[Mapping[str, tuple[float | None, ...]]] = Layered()
 
 
 class Moved(msgspec.Struct, frozen=True):

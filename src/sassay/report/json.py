@@ -166,10 +166,7 @@ def _sorted(value: Any) -> Any:
         if "schema" in value:
             keys.remove("schema")
             keys.insert(0, "schema")
-        return {
-            key: value[key] if key in _ORDERED else _sorted(value[key])
-            for key in keys
-        }
+        return {key: value[key] if key in _ORDERED else _sorted(value[key]) for key in keys}
     if isinstance(value, (list, tuple)):
         return [_sorted(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):

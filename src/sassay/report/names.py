@@ -1,23 +1,26 @@
-"""Names made harmless and short. Every renderer takes names from hostile files through here.
+r"""Names made harmless and short. Every renderer takes names from hostile files through here.
 
 A kernel's name, a path or a label comes out of a file that nobody vouches for. `plain` leaves
 printable text as it is and writes anything else (control characters, terminal escapes, direction
-overrides, zero-width and unpaired surrogate characters) as a visible `\\x1b` or `\\u202e`.
+overrides, zero-width and unpaired surrogate characters) as a visible `\x1b` or `\u202e`.
 Markup of the target format is escaped on top of that.
 """
 
 from __future__ import annotations
 
 import re
+from html import escape
 from posixpath import normpath
 from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
 
 if TYPE_CHECKING:
     from sassay.model.artifact import SourceLocation
 
 ELLIPSIS = "\u2026"
 LABEL_WIDTH = 24
-_SAFE_SPAN = re.compile(r"[A-Za-z0-9_:<>,.()&*= /+~$@#\-\[\]{}]+")
+_SAFE_SPAN = re.compile(r"[A-Za-z0-9_:;<>,.()&*= /+~$@#%\u2192\u2026\-\[\]{}]+")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>|~&!^]")
 _ISSUE = re.compile(r"\b(GH)-(?=\d)", re.IGNORECASE)
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:/")
@@ -51,8 +54,6 @@ def cells(text: str) -> int:
     """Terminal columns that plain text takes."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len
-
     return cell_len(text)
 
 
@@ -105,6 +106,11 @@ def html_entities(text: str) -> str:
     return "".join(
         char if char.isalnum() or char in " .:" else f"&#{ord(char)};" for char in plain(text)
     )
+
+
+def html_text(text: str) -> str:
+    """Plain text for the inside of an HTML element or a quoted attribute."""
+    return escape(plain(text))
 
 
 def markdown_text(text: str) -> str:

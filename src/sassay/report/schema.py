@@ -11,7 +11,11 @@ import inspect
 import re
 from typing import Any
 
+import msgspec
+
 from sassay.errors import UsageError
+from sassay.model import artifact, change, fact, finding, kernel, layers, state
+from sassay.report import documents
 
 SCHEMAS: tuple[str, ...] = ("check/1", "code/1", "diff/1", "state/1")
 """Names that `schema` takes; the version may be left out."""
@@ -34,17 +38,11 @@ def schema(name: str) -> dict[str, Any]:
     Raises:
         UsageError: There is no such document.
     """
-    import msgspec
-
-    from sassay.report.documents import DOCUMENTS
-
     full = name if "/" in name else f"{name}/1"
-    kind = DOCUMENTS.get(full)
+    kind = documents.DOCUMENTS.get(full)
     if kind is None:
         raise UsageError(f"no schema is named {name!r}", hint=f"one of {', '.join(SCHEMAS)}")
-    (root,), definitions = msgspec.json.schema_components(
-        (kind,), ref_template="#/$defs/{name}"
-    )
+    (root,), definitions = msgspec.json.schema_components((kind,), ref_template="#/$defs/{name}")
     known = _record_docs()
     for title, definition in definitions.items():
         _tighten(title, definition, known)
@@ -73,7 +71,8 @@ def _tighten(title: str, definition: dict[str, Any], known: dict[str, str]) -> N
             if name not in _FREE_MAPS:
                 _not_negative(property_)
         elif title.startswith("Layered") and "Deltas" not in title:
-            property_.setdefault("description", f"The {name.upper()} layer; null: not in the input.")
+            words = f"The {name.upper()} layer; null where the input does not hold it."
+            property_.setdefault("description", words)
         if name in fields:
             _describe(property_, fields[name])
 
@@ -116,9 +115,6 @@ def _split_doc(doc: str) -> tuple[str, dict[str, str]]:
 
 def _record_docs() -> dict[str, str]:
     """Docstrings of the records by class name; msgspec drops those of generic instances."""
-    from sassay.model import artifact, change, fact, finding, kernel, layers, state
-    from sassay.report import documents
-
     docs: dict[str, str] = {}
     for module in (artifact, fact, layers, kernel, state, change, finding, documents):
         for name, kind in vars(module).items():

@@ -12,7 +12,7 @@ from sassay.report.numbers import delta, scalar
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sassay.model.change import Change, CodeDiff, Diff, FamilyRow, StateSummary, Suspect
+    from sassay.model.change import Change, CodeDiff, Diff, FamilyRow, Hunk, StateSummary, Suspect
     from sassay.model.finding import Check, Finding
     from sassay.model.kernel import Kernel
     from sassay.model.state import Diagnostic, State
@@ -43,6 +43,16 @@ def has_moved(row: FamilyRow) -> bool:
     return row.status is not FamilyStatus.UNCHANGED or any(
         pair.status is not FamilyStatus.UNCHANGED for pair in row.pairs
     )
+
+
+def status_words(row: FamilyRow) -> str:
+    """The status first to last; for a family that came and went between, both words."""
+    if row.status is not FamilyStatus.UNCHANGED:
+        return row.status.value
+    between = dict.fromkeys(
+        pair.status.value for pair in row.pairs if pair.status is not FamilyStatus.UNCHANGED
+    )
+    return ", ".join(between) or row.status.value
 
 
 def pair_statuses(diff: Diff, index: int) -> dict[str, int]:
@@ -100,9 +110,7 @@ def opcodes(row: FamilyRow, layer: str) -> Mapping[str, Values]:
 def layers_of(row: FamilyRow) -> tuple[str, ...]:
     """Layers that any state of a family holds, PTX first."""
     return tuple(
-        layer
-        for layer in ("ptx", "sass")
-        if any(value is not None for value in totals(row, layer))
+        layer for layer in ("ptx", "sass") if any(value is not None for value in totals(row, layer))
     )
 
 
@@ -166,6 +174,11 @@ def code_by_change(report: Report) -> dict[tuple[str, str], list[CodeDiff]]:
     for code in report.code_diffs:
         grouped.setdefault((code.before, code.after), []).append(code)
     return grouped
+
+
+def hunk_range(hunk: Hunk) -> str:
+    """`@@ -40,4 +40,5 @@`, in instructions from 0."""
+    return f"@@ -{hunk.before_start},{hunk.before_count} +{hunk.after_start},{hunk.after_count} @@"
 
 
 def labels(report: Report) -> tuple[str, ...]:

@@ -96,8 +96,10 @@ def _diagnostics(page: Page, report: Report) -> None:
     if not items:
         return
     options = report.options
-    limit = len(items) if options.all or options.rendering == "full" else (
-        options.limit or _DIAGNOSTICS
+    limit = (
+        len(items)
+        if options.all or options.rendering == "full"
+        else (options.limit or _DIAGNOSTICS)
     )
     page.heading("Diagnostics", plural(len(items), "message"))
     if options.rendering == "summary":

@@ -51,13 +51,13 @@ def _change(page: Page, change: Change, *, full: bool) -> None:
         (head, STYLES[change.status.value]),
         (ids, "dim"),
         (f"  {tier}" if tier else ""),
-        (f"  {what}" if what and room > 16 else "", ""),  # noqa: PLR2004 - shorter says nothing
+        (f"  {what}" if what and room > 16 else "", ""),
         indent=6,
     )
     if change.before and change.after:
         moved = _deltas(change, full=full)
         if moved:
-            page.paragraph(moved, indent=8)
+            page.items(moved, indent=8)
     for note in change.notes:
         page.paragraph(note, indent=8, style="dim")
     if full and change.name != change.family:
@@ -75,7 +75,7 @@ def _tiers(change: Change) -> str:
     return ", ".join(known)
 
 
-def _deltas(change: Change, *, full: bool) -> str:
+def _deltas(change: Change, *, full: bool) -> list[str]:
     deltas = change.deltas
     parts = [
         f"{name} {scalar(moved.before)}{ARROW}{scalar(moved.after)}"
@@ -85,7 +85,7 @@ def _deltas(change: Change, *, full: bool) -> str:
     parts += [f"{name} {signed(value)}" for name, value in sorted(deltas.resources.items())]
     for census in (deltas.ptx, deltas.sass):
         parts += _largest(census or {}, None if full else _DELTAS // 2)
-    return ", ".join(parts)
+    return parts
 
 
 def _largest(census: Mapping[str, int], keep: int | None) -> list[str]:

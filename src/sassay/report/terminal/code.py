@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sassay.report.names import cells, elide, location_text, plain
 from sassay.report.numbers import ARROW, count
-from sassay.report.select import kernels_by_id
+from sassay.report.select import hunk_range, kernels_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,11 +66,7 @@ def _offset(layer: str, offset: int | None) -> str:
 
 def _unified(page: Page, layer: str, hunk: Hunk) -> None:
     page.line(
-        (
-            f"@@ -{hunk.before_start},{hunk.before_count} "
-            f"+{hunk.after_start},{hunk.after_count} @@",
-            "cyan",
-        )
+        (hunk_range(hunk), "cyan"),
     )
     for line in _ordered(hunk.lines):
         if line.op == "equal":
@@ -85,8 +83,6 @@ def _unified(page: Page, layer: str, hunk: Hunk) -> None:
 
 def _ordered(lines: tuple[DiffLine, ...]) -> list[DiffLine]:
     """Lines as a unified diff has them: within a run of replacements, all deletions first."""
-    import msgspec
-
     ordered: list[DiffLine] = []
     inserts: list[DiffLine] = []
     for line in lines:

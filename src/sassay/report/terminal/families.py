@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.model.change import FamilyStatus
 from sassay.report.numbers import ARROW, delta_text, plural, series, size
 from sassay.report.select import (
     STATUS_MARK,
@@ -18,6 +17,7 @@ from sassay.report.select import (
     one_arch,
     opcodes,
     row_layer,
+    status_words,
     suspects_by_family,
     totals,
 )
@@ -36,16 +36,6 @@ _BLOCKS = 8
 _SUSPECTS = 5
 _MOVES = 6
 _STATES_IN_A_CELL = 3
-
-
-def status_words(row: FamilyRow) -> str:
-    """The status first to last; for a family that came and went between, both words."""
-    if row.status is not FamilyStatus.UNCHANGED:
-        return row.status.value
-    between = dict.fromkeys(
-        pair.status.value for pair in row.pairs if pair.status is not FamilyStatus.UNCHANGED
-    )
-    return ", ".join(between) or row.status.value
 
 
 def mark(row: FamilyRow) -> str:
@@ -93,7 +83,7 @@ def table(
                 series(row.code_bytes, size, kernels=row.kernels, most=2) if known else "",
             ]
         )
-    if page.width < 110:  # noqa: PLR2004 - code sizes are the first thing that a narrow page drops
+    if page.width < 110:
         columns, lines = columns[:-1], [line[:-1] for line in lines]
     page.blank()
     page.table(columns, lines, indent=0)
@@ -107,9 +97,7 @@ def blocks(page: Page, diff: Diff, options: ReportOptions) -> None:
     rows = moved_families(diff)
     suspects = suspects_by_family(diff)
     order = {key: index for index, key in enumerate(suspects)}
-    rows = tuple(
-        sorted(rows, key=lambda row: order.get((row.family, row.arch), len(order)))
-    )
+    rows = tuple(sorted(rows, key=lambda row: order.get((row.family, row.arch), len(order))))
     if not rows:
         return
     limit = len(rows) if options.all else options.limit or _BLOCKS
@@ -174,8 +162,15 @@ def _opcodes(page: Page, row: FamilyRow, options: ReportOptions) -> None:
             [name, series(values), delta_text(values)]
             for name, values in movements(opcodes(row, layer))
         ]
-        columns = [Column(f"{layer} opcode"), Column("count", right=True), Column("delta", right=True)]
-        page.table(columns, lines, indent=4)
+        page.table(
+            [
+                Column(f"{layer} opcode"),
+                Column("count", right=True),
+                Column("delta", right=True),
+            ],
+            lines,
+            indent=4,
+        )
 
 
 def suspects(page: Page, diff: Diff, options: ReportOptions) -> None:
@@ -185,9 +180,7 @@ def suspects(page: Page, diff: Diff, options: ReportOptions) -> None:
     limit = len(diff.suspects) if options.all else options.limit or _SUSPECTS
     page.heading("Suspects", "whose numerical execution moved most")
     for rank, suspect in enumerate(diff.suspects[:limit], start=1):
-        page.line(
-            f"{rank}. ", (suspect.family, "bold"), (f"  {suspect.arch}", "dim"), indent=2
-        )
+        page.line(f"{rank}. ", (suspect.family, "bold"), (f"  {suspect.arch}", "dim"), indent=2)
         page.paragraph(suspect.why, indent=5)
     rest = left_out(limit, len(diff.suspects), "suspects", "--all shows them")
     if rest:

@@ -34,15 +34,16 @@ def findings(page: Page, check: Check, options: ReportOptions) -> None:
     for finding in check.findings:
         groups.setdefault((finding.effect.value, finding.rule, finding.reason), []).append(finding)
     for (effect, rule, reason), items in groups.items():
-        _rule(page, effect, rule, reason, items, options)
+        _rule(page, (effect, rule, reason), items, options)
     for outcome in unknown:
         page.line(("UNKNOWN ", STYLES["UNKNOWN"]), (outcome.rule, "bold"), indent=2)
         page.paragraph(outcome.why, indent=10)
 
 
 def _rule(
-    page: Page, effect: str, rule: str, reason: str, items: list[Finding], options: ReportOptions
+    page: Page, key: tuple[str, str, str], items: list[Finding], options: ReportOptions
 ) -> None:
+    effect, rule, reason = key
     word = effect.upper()
     note = "" if len(items) == 1 else plural(len(items), "family", "families")
     style = STYLES[word] if any(item.waived is None for item in items) else "dim"
@@ -89,8 +90,8 @@ def _where(finding: Finding) -> list[tuple[str, str]]:
 def _matches(finding: Finding) -> str:
     layer = f"{finding.layer} " if finding.layer else ""
     if not finding.matches:
-        return f"{layer}count {finding.count:,}" if finding.layer else plural(
-            finding.count, "kernel"
+        return (
+            f"{layer}count {finding.count:,}" if finding.layer else plural(finding.count, "kernel")
         )
     shown = ", ".join(
         f"{opcode} {number:,}" for opcode, number in sorted(finding.matches.items())[:8]

@@ -72,9 +72,7 @@ def diff_notes(diff: Diff) -> list[tuple[str, str]]:
     return notes
 
 
-def comparability(
-    page: Page, notes: Sequence[Comparability], labels: Sequence[str]
-) -> None:
+def comparability(page: Page, notes: Sequence[Comparability], labels: Sequence[str]) -> None:
     """What makes the states hard to compare, before any figure."""
     if not notes:
         return
@@ -102,7 +100,7 @@ def states(page: Page, items: Sequence[StateSummary], *, full: bool) -> None:
         cards = [item.evidence.get(name) for item in items]
         units = list(dict.fromkeys(card.unit for card in cards if card and card.unit))
         figures = [(evidence(card), "bold") for card in cards]
-        rows.append([name, *figures, (", ".join(units), "dim")])
+        rows.append([label(name), *figures, (", ".join(units), "dim")])
     if full:
         rows += _environment(items)
     page.blank()
@@ -165,6 +163,7 @@ def pairs(page: Page, items: Sequence[Pair]) -> None:
     page.table(columns, rows, indent=0)
     if len(tiers) > 1:
         for pair in items:
-            shown = ", ".join(f"{tier} {pair.tiers[tier]:,}" for tier in tiers if tier in pair.tiers)
+            known = (tier for tier in tiers if tier in pair.tiers)
+            shown = ", ".join(f"{tier} {pair.tiers[tier]:,}" for tier in known)
             name = f"{label(pair.before)}{ARROW}{label(pair.after)}"
             page.paragraph(shown, lead=f"{name}: ", indent=2, style="dim")

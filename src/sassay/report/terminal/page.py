@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rich.color import ColorSystem
+from rich.style import Style
+
 from sassay.report.names import cells, elide, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.style import Style
 
 Span = tuple[str, str]
 """Text and a rich style (`bold red`), empty for none."""
@@ -178,7 +179,7 @@ class Page:
             shown = elide(text, width)
             pad = " " * (width - cells(shown))
             painted = self._paint(shown, style)
-            parts.append((pad + painted if column.right else painted + pad))
+            parts.append(pad + painted if column.right else painted + pad)
             if index < len(columns) - 1:
                 parts.append(" " * _GAP)
         self._put("".join(parts))
@@ -189,8 +190,6 @@ class Page:
     def _paint(self, text: str, style: str) -> str:
         if not (self._color and style and text.strip()):
             return text
-        from rich.color import ColorSystem
-
         return _style(style).render(text, color_system=ColorSystem.STANDARD)
 
 
@@ -201,8 +200,6 @@ def _span(cell: Cell) -> Span:
 
 @cache
 def _style(name: str) -> Style:
-    from rich.style import Style
-
     return Style.parse(name)
 
 

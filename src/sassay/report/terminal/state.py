@@ -201,7 +201,8 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
         facts.append(("warps", count(launch.warps)))
     known = {name: getattr(resources, name) for name in resources.__struct_fields__}
     shown = ", ".join(
-        f"{name.replace('_', ' ')} {count(value)}" for name, value in known.items()
+        f"{name.replace('_', ' ')} {count(value)}"
+        for name, value in known.items()
         if value is not None
     )
     facts.append(("resources", shown or "unknown"))
@@ -209,8 +210,12 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
         facts.append(("code", f"{count(kernel.code_bytes)} bytes"))
     facts += [(name, scalar(fact.value)) for name, fact in sorted(kernel.facts.items())]
     for toolchain in kernel.toolchains:
-        parts = [toolchain.frontend, toolchain.ptxas and f"ptxas {toolchain.ptxas}",
-                 toolchain.ptx_version and f"PTX {toolchain.ptx_version}", toolchain.options]  # fmt: skip
+        parts = [
+            toolchain.frontend,
+            toolchain.ptxas and f"ptxas {toolchain.ptxas}",
+            toolchain.ptx_version and f"PTX {toolchain.ptx_version}",
+            toolchain.options,
+        ]
         facts.append(("compiled by", ", ".join(part for part in parts if part)))
     if kernel.location is not None:
         facts.append(("defined in", location_text(kernel.location, parts=4)))
