@@ -1,11 +1,12 @@
 """Builds a state out of artifacts, writes it, reads it, queries it."""
 
 from sassay.capture.build import build_state, open_state
-from sassay.capture.evidence import read_evidence
+from sassay.capture.evidence import load_evidence
 from sassay.capture.families import GENERIC_WRAPPERS, qualify_families
 from sassay.capture.ondisk import SUFFIX, is_capture, read_capture, verify_capture, write_capture
 from sassay.capture.query import QueryResult, query
 from sassay.capture.store import CodeArchive
+from sassay.sources import cache_dir
 
 __all__ = [
     "GENERIC_WRAPPERS",
@@ -13,12 +14,13 @@ __all__ = [
     "CodeArchive",
     "QueryResult",
     "build_state",
+    "cache_dir",
     "is_capture",
+    "load_evidence",
     "open_state",
     "qualify_families",
     "query",
     "read_capture",
-    "read_evidence",
     "verify_capture",
     "write_capture",
 ]

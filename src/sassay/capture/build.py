@@ -17,7 +17,7 @@ from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.ondisk import is_capture, read_capture
 from sassay.capture.store import CodeArchive
-from sassay.containers import Cubin, read_cubin
+from sassay.containers.cubin import Cubin, read_cubin
 from sassay.errors import InputError, SassayError
 from sassay.isa.sass import Disassembler
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain

@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/ -]{0,127}")
 _KNOWN_KEYS = frozenset({"value", "unit", "detail"})
 
 
-def read_evidence(path: str | Path) -> dict[str, Evidence]:
+def load_evidence(path: str | Path) -> dict[str, Evidence]:
     """Read an evidence file.
 
     Raises:

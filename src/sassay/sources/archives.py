@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sassay.containers import Member, walk_archive
+from sassay.containers.archive import Member, walk_archive
 from sassay.errors import SassayError
 from sassay.model.state import Diagnostic, Level
 from sassay.sources.context import Context

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sassay.containers import Format, find_fatbins, sniff
+from sassay.containers.fatbin import find_fatbins
+from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Source, SourceKind
 from sassay.model.state import Diagnostic, Level
@@ -91,7 +92,8 @@ def _artifact(
 def _read_fatbins(entry: Entry, kind: SourceKind, context: Context) -> Iterator[Found]:
     """Entries of all fatbins of one file; those that the architecture filter drops stay packed."""
     found = False
-    for fat in find_fatbins(entry.load(), artifact=entry.path):
+    notes: list[str] = []
+    for fat in find_fatbins(entry.load(), artifact=entry.path, on_note=notes.append):
         found = True
         place = f"{entry.path}!fatbin.{fat.index}"
         if not context.wants(fat.arch):
@@ -108,6 +110,8 @@ def _read_fatbins(entry: Entry, kind: SourceKind, context: Context) -> Iterator[
             continue
         context.counts["artifacts"] += 1
         yield Artifact(kind=fat.kind, source=Source(kind, place), data=data, arch=fat.arch)
-    if not found:
+    for note in dict.fromkeys(notes):
+        yield Diagnostic(Level.NOTE, entry.path, note)
+    if not found and not notes:
         context.without_code += 1
         context.counts["skipped_files"] += 1
