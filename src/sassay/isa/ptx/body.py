@@ -146,7 +146,7 @@ def read_statements(function: PtxFunction) -> tuple[Statement, ...]:
     """
     text, position, end = function.body
     pattern = grammar.STATEMENT_BLANKED if function.blanked else grammar.STATEMENT
-    reader = _StatementReader(text, position)
+    reader = _StatementReader(text, position, function.body_line)
     while position < end:
         match = pattern.match(text, position, end)
         if match is None or match["error"]:
@@ -160,11 +160,11 @@ def read_statements(function: PtxFunction) -> tuple[Statement, ...]:
 class _StatementReader:
     """Turns matches into records; knows the line, the scope and the `.loc` in force."""
 
-    def __init__(self, text: str, start: int) -> None:
+    def __init__(self, text: str, start: int, line: int) -> None:
         self.statements: list[Statement] = []
         self._text = text
         self._position = start
-        self._line = line_at(text, start)
+        self._line = line
         self._loc: Loc | None = None
         self._labels: list[str] = []
         self._scopes = [0]

@@ -27,9 +27,9 @@ _Row = tuple[str, str, str, str, str]
 """Label, predicate, opcode, operands, declaration: one statement, empty where it has none."""
 
 # Operands carry no blanks here, so that a name that is no register follows one of these.
-_NAME = re.compile(r"(?<=[\0,\[({+\-!|])[A-Za-z_$][\w$]*", re.ASCII)
+_NAME = re.compile(r"(?<=[\0,\[({+\-!|])([A-Za-z_$][\w$]*+)", re.ASCII)
 _DECLARED = re.compile(
-    rf"\.(?:local|shared|param|global|const)\b[^;]*?({grammar.NAME})\s*(?:\[[^\]]*\]\s*)*;",
+    rf"\.(?:local|shared|param|global|const)\b[^;]*?({grammar.NAME})\0*(?:\[[^\]]*\]\0*)*;",
     re.ASCII,
 )
 
@@ -88,45 +88,42 @@ def _text(function: PtxFunction, rows: list[_Row], labels: Sequence[str]) -> str
         labels: Labels in order of definition, where operands still spell them; empty where
             operands and label rows hold their final names.
     """
-    declarations = [row[4] for row in rows if row[4] and not row[4].startswith(".reg")]
+    code = [row for row in rows if row[2]]
+    marks = [(index, row) for index, row in enumerate(rows) if not row[2]]
+    declarations = [
+        "\0".join(tidy(row[4]).split())
+        for _, row in marks
+        if row[4] and not row[4].startswith(".reg")
+    ]
+    _, guards, opcodes, operands, _ = zip(*code, strict=True) if code else ((),) * 5
+    body = ["\0", *operands, *declarations]
+    # Names and what stands between them, by turns.
+    parts = _NAME.split("".join("\0".join(body).split()))
+    used = set(parts[1::2])
     names = _local_names(function, declarations)
-    operands = "\0" + "\0".join([row[3] for row in rows if row[2]])
-    operands = "".join(operands.split())
-    if labels:
-        used = set(_NAME.findall(operands)).union(*map(_NAME.findall, map(_squeeze, declarations)))
-        referenced = [label for label in labels if label in used]
-        numbers = {label: f"$L{number}" for number, label in enumerate(referenced)}
-        names |= numbers
-        rows = [row for row in rows if not row[0] or row[0] in numbers]
-    variables: dict[str, None] = {}
-
-    def substitute(match: re.Match[str]) -> str:
-        name = match.group()
-        found = names.get(name)
-        if found is None and name in function.module.variables:
-            variables[name] = None
-        return found or name
-
-    operands = _NAME.sub(substitute, operands)
-    shown = [_NAME.sub(substitute, _squeeze(text)) for text in declarations]
-    places = [f"{index}:{names.get(row[0], row[0])}" for index, row in enumerate(rows) if row[0]]
-    guards = "\0".join([row[1] for row in rows if row[2]])
+    numbers = {
+        label: f"$L{number}"
+        for number, label in enumerate(label for label in labels if label in used)
+    }
+    parts[1::2] = [numbers.get(name) or names.get(name) or name for name in parts[1::2]]
+    # A label's place is the number of instructions before it.
+    places = [
+        f"{index - before}:{numbers.get(row[0], row[0])}"
+        for before, (index, row) in enumerate(marks)
+        if row[0] and (row[0] in numbers or not labels)
+    ]
+    variables = function.module.variables
+    referenced = [variables[name] for name in dict.fromkeys(parts[1::2]) if name in variables]
     return "\n".join(
         [
             _signature(function),
-            "\0".join([row[2] for row in rows if row[2]]),
-            "".join(guards.split()),
-            operands,
+            "\0".join(opcodes),
+            "\0".join("".join(guard.split()) for guard in guards) if any(guards) else "",
+            "".join(parts),
             "\0".join(places),
-            "\0".join(shown),
-            *(variable_text(function.module.variables[name]) for name in variables),
+            *map(variable_text, referenced),
         ]
     )
-
-
-def _squeeze(declaration: str) -> str:
-    # The space becomes a NUL, so that names follow one of the characters that `_NAME` wants.
-    return "\0".join(tidy(declaration).split())
 
 
 def variable_text(variable: ModuleVariable) -> str:
@@ -148,7 +145,7 @@ def _local_names(function: PtxFunction, declarations: Sequence[str]) -> dict[str
     names = {function.name: "$F"}
     for index, row in enumerate((*function.returns, *function.params)):
         names[row.name] = f"$P{index}"
-    declared = (match[1] for text in declarations if (match := _DECLARED.match(tidy(text))))
+    declared = (match[1] for text in declarations if (match := _DECLARED.match(text)))
     for name in declared:
         names.setdefault(name, f"$V{len(names)}")
     return names

@@ -221,7 +221,7 @@ class _ModuleReader:
 
         directives = _directives(signature["rest"], wrong)
         loc = first_loc(self._text, start, end)
-        opcodes, blanked = self._census(start, end)
+        opcodes, blanked = self._census(shared, start, end)
         return PtxFunction(
             name=signature["name"],
             kind=match["kind"],
@@ -238,17 +238,17 @@ class _ModuleReader:
             module=shared,
             start=start,
             end=end,
+            body_line=self._line_of(start),
             blanked=blanked,
         )
 
-    def _census(self, start: int, end: int) -> tuple[dict[str, int], bool]:
+    def _census(self, shared: ModuleText, start: int, end: int) -> tuple[dict[str, int], bool]:
         try:
             return count_opcodes(self._text, start, end, blanked=False), False
         except UnreadableError:
             pass  # perhaps a comment inside a statement
-        blanked = self._text[:start] + grammar.blank_comments(self._text[start:end])
         try:
-            return count_opcodes(blanked, start, end, blanked=True), True
+            return count_opcodes(shared.blanked, start, end, blanked=True), True
         except UnreadableError as error:
             raise self._wrong(
                 error.offset, "an instruction, a directive or a label that ends before this"

@@ -183,6 +183,7 @@ class PtxFunction:
         module: The module's shared parts.
         start: Offset of the body in the module's text, after its brace.
         end: Offset of the closing brace.
+        body_line: Line of the opening brace, from 1.
         blanked: Comments stand inside statements: read the body with comments blanked.
     """
 
@@ -199,15 +200,13 @@ class PtxFunction:
     module: ModuleText
     start: int
     end: int
+    body_line: int
     blanked: bool = False
 
     @property
     def body(self) -> tuple[str, int, int]:
         """A text, and the two offsets between which it holds the body."""
-        text = self.module.text
-        if self.blanked:
-            text = text[: self.start] + blank_comments(text[self.start : self.end])
-        return text, self.start, self.end
+        return self.module.blanked if self.blanked else self.module.text, self.start, self.end
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -237,6 +236,11 @@ class ModuleText:
     text: str
     files: Mapping[int, str]
     variables: Mapping[str, ModuleVariable]
+
+    @cached_property
+    def blanked(self) -> str:
+        """The text with comments overwritten by blanks."""
+        return blank_comments(self.text)
 
 
 @dataclass(frozen=True, kw_only=True)
