@@ -1,0 +1,189 @@
+"""The door to SASS: opcodes and listings of code sections through nvdisasm and the word cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from sassay.errors import ToolError
+from sassay.isa.sass import words as word
+from sassay.isa.sass.decoded import Decoded
+from sassay.isa.sass.raw import RawDisassembler
+from sassay.isa.sass.store import INVALID, WordStore
+from sassay.isa.sass.tools import INSTALL_HINT, Tool, binary_option, find_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from sassay.isa.sass.words import Words
+
+FORM = "canonical-1"
+"""Names how words are made canonical before they are decoded; changes with `words.canonical`."""
+CACHE_FOLDER = "words"
+SAVE_WORDS = 100_000
+"""Save on the way once so many words are new, so that a killed run does not lose them all."""
+
+
+class Disassembler:
+    """Reads SASS of every architecture that some nvdisasm on this machine knows.
+
+    Use as a context manager, or call `close`, so that what was learned is kept for the next run.
+    One object belongs to one thread; processes may share a cache folder.
+    """
+
+    def __init__(self, cache_dir: Path | None, tools: Sequence[Tool] | None = None) -> None:
+        """Prepare; nothing is run or read before the first question.
+
+        Args:
+            cache_dir: Folder for what nvdisasm said in earlier runs; None keeps nothing.
+            tools: Programs to use, newest first; None finds them.
+        """
+        self._cache_dir = cache_dir
+        self._given = tuple(tools) if tools is not None else None
+        self._found: tuple[Tool, ...] | None = None
+        self._stores: dict[str, WordStore] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Every nvdisasm that was found, newest first."""
+        if self._found is None:
+            found = self._given if self._given is not None else find_tools(self._cache_dir)
+            self._found = found
+        return self._found
+
+    def knows(self, arch: str) -> bool:
+        """Whether some nvdisasm here reads an architecture (`sm_90a`)."""
+        return self._tool(arch) is not None
+
+    def version(self, arch: str) -> str | None:
+        """The version of the nvdisasm that reads an architecture, such as `13.5.37`."""
+        tool = self._tool(arch)
+        return tool.release if tool else None
+
+    def require(self, arch: str) -> Tool:
+        """The nvdisasm for an architecture.
+
+        Raises:
+            ToolError: if there is none; the message says what to install.
+        """
+        tool = self._tool(arch)
+        if tool is not None:
+            return tool
+        if binary_option(arch) is None:
+            raise ToolError(
+                f"{arch} is no architecture with 16-byte instructions (sm_70 and later)"
+            )
+        if not self.tools:
+            raise ToolError("no nvdisasm was found", hint=INSTALL_HINT)
+        asked = ", ".join(tool.release for tool in self.tools)
+        raise ToolError(f"no nvdisasm here knows {arch} (asked {asked})", hint=INSTALL_HINT)
+
+    def opcodes(self, sections: Sequence[tuple[str, bytes]]) -> list[Decoded | None]:
+        """Decode code sections; those of one architecture share their nvdisasm calls.
+
+        Args:
+            sections: Architecture and bytes of each.
+
+        Returns:
+            One entry a section; None where no nvdisasm knows the architecture.
+
+        Raises:
+            ToolError: if nvdisasm fails, hangs or is killed.
+        """
+        results: list[Decoded | None] = [None] * len(sections)
+        by_arch: dict[str, list[int]] = {}
+        for index, (arch, _) in enumerate(sections):
+            by_arch.setdefault(arch, []).append(index)
+        for arch, indices in by_arch.items():
+            if not self.knows(arch):
+                continue
+            codes = [sections[index][1] for index in indices]
+            for index, decoded in zip(indices, self._decode(arch, codes), strict=True):
+                results[index] = decoded
+        return results
+
+    def texts(self, arch: str, code: bytes) -> list[str]:
+        """What nvdisasm prints for each instruction of a section, see `raw.TARGET_MARK`.
+
+        Raises:
+            ToolError: if no nvdisasm knows the architecture, or it fails.
+        """
+        self.require(arch)
+        store = self._store(arch)
+        original = word.section_words(code)
+        unique = word.unique(word.canonical(original))
+        printed = store.texts(unique)
+        texts = [printed[row] for row in unique.inverse.tolist()]
+        refused = [place for place, text in enumerate(texts) if text == INVALID]
+        if refused:
+            again = word.unique(original[refused])
+            printed = store.texts(again)
+            for place, row in zip(refused, again.inverse.tolist(), strict=True):
+                texts[place] = printed[row]
+        return texts
+
+    def close(self) -> None:
+        """Keep what was learned. The object can still be used."""
+        for store in self._stores.values():
+            store.save()
+
+    def _tool(self, arch: str) -> Tool | None:
+        if binary_option(arch) is None:
+            return None
+        return next((tool for tool in self.tools if arch in tool.archs), None)
+
+    def _store(self, arch: str) -> WordStore:
+        store = self._stores.get(arch)
+        if store is None:
+            tool = self.require(arch)
+            raw = RawDisassembler(tool, binary_option(arch) or arch)
+            folder = None
+            if self._cache_dir is not None:
+                folder = self._cache_dir / CACHE_FOLDER / tool.release / arch
+            key = f"nvdisasm {tool.release} {arch} {FORM}"
+            store = self._stores[arch] = WordStore(raw.texts, folder, key)
+        return store
+
+    def _decode(self, arch: str, codes: Sequence[bytes]) -> list[Decoded]:
+        store = self._store(arch)
+        parts = [word.section_words(code) for code in codes]
+        ids = self._ids(store, parts)
+        names = tuple(store.names)
+        results: list[Decoded] = []
+        start = 0
+        for code, part in zip(codes, parts, strict=True):
+            stop = start + len(part)
+            results.append(Decoded(ids[start:stop], names, len(code) % word.WORD_BYTES))
+            start = stop
+        if store.unsaved >= SAVE_WORDS:
+            store.save()
+        return results
+
+    @staticmethod
+    def _ids(store: WordStore, parts: Sequence[Words]) -> NDArray[np.int32]:
+        """The opcode ids of all parts, one behind the other."""
+        original = np.concatenate(parts) if parts else np.empty((0, 2), dtype=np.uint64)
+        unique = word.unique(word.canonical(original))
+        ids = store.opcodes(unique)[unique.inverse]
+        refused = np.flatnonzero(ids == 0)
+        if len(refused):
+            # Canonical control bits made these words invalid, or they were so before.
+            again = word.unique(original[refused])
+            ids[refused] = store.opcodes(again)[again.inverse]
+        return ids

@@ -1,0 +1,291 @@
+"""nvdisasm in raw mode: from instruction words to the line that it prints for each.
+
+Raw mode (`nvdisasm --binary SM90a FILE`) reads a file of bare words. One word that it refuses
+makes the whole call print nothing: it exits with 1 and names most of the bad addresses on standard
+error, as in `Unrecognized operation for functional unit 'uC' at address 0x00000040`, followed by
+`Illegal instruction found`; for some words, all zeros among them, it prints only that second
+line. Such a batch is run again with a word that is known to be refused after each real one, so
+that a line without an address falls between two addresses; then the bad words are replaced and
+the batch runs once more.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.errors import ToolError
+from sassay.isa.sass.words import WORD_BYTES, Words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sassay.isa.sass.tools import Tool
+
+BASE = 0x5A5A5A0000000000
+"""Address given to the first word: operands near it can only be targets relative to the word."""
+TARGET_MARK = "\x01"
+"""Stands before a target's signed distance from its instruction, in bytes (`BRA \\x01+0x40`)."""
+
+BATCH_WORDS = 32_768
+SPLIT_WORDS = 6_000
+"""Below this a second process costs more in start-up (0.3 s) than it saves."""
+MAX_RUNS = 200
+"""Runs that one batch may take until it is given up: bisecting is the last resort."""
+
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
+"""Signals that a word may cause; any other one comes from outside and ends the call."""
+
+_NOP: tuple[int, int] = (0x7918, 0x000FC00000000000)
+_REFUSED: tuple[int, int] = (2**64 - 1, 2**64 - 1)
+_ADDRESS = re.compile(rb"at address 0x([0-9a-fA-F]+)")
+_TARGET = re.compile(r"0x5a5a(?:5a|59)[0-9a-f]{10}\b")
+_TARGET_HINT = b"0x5a5a5"
+_PREFIX = len(b"        /*5a5a5a0000000000*/")
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass
+class _Job:
+    """One nvdisasm that runs; standard output goes to a file, so that no pipe can fill."""
+
+    index: int
+    process: subprocess.Popen[bytes]
+    stem: Path
+    deadline: float
+
+
+@dataclass
+class RawDisassembler:
+    """Runs nvdisasm over batches of words.
+
+    Attributes:
+        tool: The program.
+        option: What `--binary` gets, such as `SM90a`.
+        workers: Processes at a time.
+        base_seconds: Time that any call may take; a batch gets one second more per 1,000 words.
+    """
+
+    tool: Tool
+    option: str
+    workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
+    base_seconds: float = 60.0
+
+    def texts(self, words: Words) -> list[str | None]:
+        """What nvdisasm prints for each word, without address and semicolon; None: refused.
+
+        Targets relative to the instruction are distances behind a `TARGET_MARK`.
+
+        Raises:
+            ToolError: if nvdisasm cannot be run, hangs, is killed, or prints something else.
+        """
+        batches = self._split(words)
+        results: list[list[str | None]] = [[] for _ in batches]
+        failed: list[int] = []
+        with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
+            for index, outcome in self._run(batches, Path(folder)):
+                lines = _lines(outcome, len(batches[index]))
+                if lines is None:
+                    failed.append(index)
+                else:
+                    results[index] = lines
+            for index in failed:
+                results[index] = self._repair(batches[index], Path(folder))
+        return [text for batch in results for text in batch]
+
+    def _split(self, words: Words) -> list[Words]:
+        count = len(words)
+        if count <= SPLIT_WORDS or self.workers < 2:
+            size = BATCH_WORDS
+        else:
+            rounds = -(-count // (BATCH_WORDS * self.workers))
+            size = -(-count // (rounds * self.workers))
+        return [words[start : start + size] for start in range(0, count, size)]
+
+    def _repair(self, words: Words, folder: Path) -> list[str | None]:
+        """Read a batch that holds words which nvdisasm refuses."""
+        self._check_answers(folder)
+        marked = np.empty((len(words) * 2, 2), dtype="<u8")
+        marked[0::2] = words
+        marked[1::2] = _REFUSED
+        bad = _refused(self._run_one(marked, folder).stderr, len(words))
+        budget = [MAX_RUNS]
+        if bad is None:
+            return self._bisect(words, folder, budget)
+        replaced = words.copy()
+        replaced[bad] = _NOP
+        lines = _lines(self._run_one(replaced, folder), len(words))
+        if lines is None:
+            lines = self._bisect(replaced, folder, budget)
+        for index in np.flatnonzero(bad):
+            lines[index] = None
+        return lines
+
+    def _check_answers(self, folder: Path) -> None:
+        """Tell a refused word from a program that answers nothing at all."""
+        outcome = self._run_one(np.array([_NOP], dtype="<u8"), folder)
+        if _lines(outcome, 1) is None:
+            raise self._failure(outcome)
+
+    def _bisect(self, words: Words, folder: Path, budget: list[int]) -> list[str | None]:
+        if budget[0] <= 0:
+            raise ToolError(
+                f"nvdisasm {self.tool.release} refuses words of {self.option} without saying which",
+                artifact=self.tool.path,
+            )
+        budget[0] -= 1
+        lines = _lines(self._run_one(words, folder), len(words))
+        if lines is not None:
+            return lines
+        if len(words) == 1:
+            return [None]
+        middle = len(words) // 2
+        return [
+            *self._bisect(words[:middle], folder, budget),
+            *self._bisect(words[middle:], folder, budget),
+        ]
+
+    def _run_one(self, words: Words, folder: Path) -> _Outcome:
+        return next(self._run([words], folder))[1]
+
+    def _run(self, batches: Sequence[Words], folder: Path) -> Iterator[tuple[int, _Outcome]]:
+        """Run every batch, `workers` at a time, in order; kill what runs if anything stops us."""
+        running: list[_Job] = []
+        waiting = list(enumerate(batches))[::-1]
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.workers:
+                    running.append(self._start(*waiting.pop(), folder))
+                job = running[0]
+                outcome = self._finish(job)
+                running.pop(0)
+                yield job.index, outcome
+        finally:
+            for job in running:
+                job.process.kill()
+                job.process.wait()
+
+    def _start(self, index: int, words: Words, folder: Path) -> _Job:
+        stem = folder / str(index)
+        words.astype("<u8", copy=False).tofile(stem.with_suffix(".bin"))
+        command = [
+            self.tool.path,
+            "--binary",
+            self.option,
+            "--base-address",
+            hex(BASE),
+            str(stem.with_suffix(".bin")),
+        ]
+        try:
+            with (
+                stem.with_suffix(".out").open("wb") as out,
+                stem.with_suffix(".err").open("wb") as err,
+            ):
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+                )
+        except OSError as error:
+            raise ToolError(
+                f"nvdisasm cannot be run: {error.strerror}", artifact=self.tool.path
+            ) from error
+        seconds = self.base_seconds + len(words) / 1000
+        return _Job(index, process, stem, time.monotonic() + seconds)
+
+    def _finish(self, job: _Job) -> _Outcome:
+        try:
+            code = job.process.wait(max(0.0, job.deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise ToolError(
+                "nvdisasm did not answer in time and was killed", artifact=self.tool.path
+            ) from None
+        outcome = _Outcome(
+            code,
+            job.stem.with_suffix(".out").read_bytes(),
+            job.stem.with_suffix(".err").read_bytes(),
+        )
+        if code < 0 and -code not in _CRASHES:
+            raise self._failure(outcome)
+        return outcome
+
+    def _failure(self, outcome: _Outcome) -> ToolError:
+        said = outcome.stderr.decode("utf-8", "replace").strip().splitlines()
+        ended = (
+            f"was killed by signal {-outcome.returncode}"
+            if outcome.returncode < 0
+            else f"failed with status {outcome.returncode}"
+        )
+        return ToolError(
+            f"nvdisasm {self.tool.release} {ended} on {self.option}",
+            artifact=self.tool.path,
+            hint=said[0] if said else None,
+        )
+
+
+def _refused(stderr: bytes, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    """Which words of a marked batch are refused; None if the messages do not tell.
+
+    Words stand at even places and marks at odd ones. A message without an address belongs to the
+    word behind the last mark that was named, unless it completes a message that names one.
+    """
+    bad = np.zeros(count, dtype=bool)
+    marks = 0
+    completes = False
+    for line in stderr.splitlines():
+        match = _ADDRESS.search(line)
+        if match is not None:
+            place, odd = divmod((int(match[1], 16) & 0xFFFFFFFF) // WORD_BYTES, 2)
+            if place >= count:
+                return None
+            if odd:
+                if place != marks:
+                    return None
+                marks += 1
+            else:
+                bad[place] = True
+            completes = True
+        else:
+            if not completes:
+                if marks >= count:
+                    return None
+                bad[marks] = True
+            completes = False
+    return bad if marks == count else None
+
+
+def _lines(outcome: _Outcome, count: int) -> list[str | None] | None:
+    """The printed instructions; None where the call failed or printed another number of them."""
+    if outcome.returncode != 0:
+        return None
+    printed = [line for line in outcome.stdout.split(b"\n") if line.startswith(b"        /*")]
+    if len(printed) != count:
+        return None
+    texts: list[str | None] = []
+    for index, line in enumerate(printed):
+        body = line[_PREFIX:].strip(b" ;\r").decode("ascii", "replace")
+        if _TARGET_HINT in line[_PREFIX:]:
+            body = _relative(body, BASE + index * WORD_BYTES)
+        texts.append(body)
+    return texts
+
+
+def _relative(body: str, address: int) -> str:
+    def distance(match: re.Match[str]) -> str:
+        delta = int(match[0], 16) - address
+        return f"{TARGET_MARK}{'-' if delta < 0 else '+'}{abs(delta):#x}"
+
+    return _TARGET.sub(distance, body)
