@@ -2,19 +2,18 @@
 
 ABI 7 keeps the number in the low byte of `e_flags` and marks architecture-specific code (`sm_90a`)
 by 0x800; ABI 8 keeps it in bits 8..23 and marks by 0x8 (CUDA 12.9) or by attribute 9 of
-`.nv.compat`
-(CUDA 13). Family-specific code (`sm_100f`) has no mark of its own, and cuobjdump names it `sm_100`:
-only the options in the producer notes tell. All checked against `cuobjdump -lelf` for sm_60 to
-sm_121a with ptxas 11.8 to 13.5.
+`.nv.compat` (CUDA 13). Family-specific code (`sm_100f`) has no mark of its own, and cuobjdump names
+it `sm_100`: only the options in the producer notes tell. All checked against `cuobjdump -lelf` for
+sm_60 to sm_121a with ptxas 11.8 to 13.4.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+from typing import TYPE_CHECKING
 
 from sassay.containers.notes import OLD_ABI, tool_notes
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sassay.containers.elf import Elf

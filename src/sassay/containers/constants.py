@@ -1,9 +1,8 @@
 """Constant banks: which of a cubin's a kernel owns, and which shared ones its code names.
 
 Bank 0 holds parameters and launch state, filled at launch. `.nv.constant2.<symbol>` and the like
-belong to one kernel; `.nv.constant3` (user `__constant__`) and `.nv.constant4` (addresses, filled
-by
-relocations) are shared by all kernels of the cubin.
+belong to one kernel; `.nv.constant3` (user `__constant__`) and `.nv.constant4` (addresses,
+filled by relocations) are shared by all kernels of the cubin.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
 
 from sassay.containers import limits
 from sassay.containers.elf import SHT_REL, SHT_RELA, STT_OBJECT, Elf, Section
@@ -140,6 +137,8 @@ def constant_operands(code: bytes) -> dict[int, list[int]]:
     opcode says that one operand is a constant. Checked on what nvdisasm prints for sm_75 to
     sm_120: it finds every one, and may name one too many.
     """
+    import numpy as np
+
     if len(code) % _INSTRUCTION:
         return {}
     low = np.frombuffer(code, "<u8")[::2]

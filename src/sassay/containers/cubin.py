@@ -8,6 +8,7 @@ A kernel is a function symbol marked as entry (`STO_CUDA_ENTRY`, 0x10 of `st_oth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.containers.arch import arch_name
@@ -34,10 +35,9 @@ from sassay.containers.resources import (
 )
 from sassay.errors import FormatError, LimitError
 from sassay.model.code import Relocation, SassCode
-from typing import TYPE_CHECKING
+from sassay.model.kernel import Launch, Resources
 
 if TYPE_CHECKING:
-    from sassay.model.kernel import Launch, Resources
     from sassay.model.artifact import Toolchain
 
 TEXT = ".text."
@@ -68,10 +68,11 @@ class CubinKernel:
 
 @dataclass(frozen=True, slots=True)
 class CubinFunction:
-    """One device function with a code section of its own."""
+    """One device function with a code section of its own; `digest` as that of a kernel."""
 
     symbol: str
     code: memoryview
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
         if is_entry:
             kernels.append(_read_kernel(context, symbol, index, section))
         else:
-            functions.append(CubinFunction(symbol, elf.content(section)))
+            functions.append(_read_function(context, symbol, section))
     return Cubin(arch, toolchain(elf), tuple(kernels), tuple(functions), elf.type == ET_REL)
 
 
@@ -156,7 +157,9 @@ def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> C
     code = bytes(elf.content(text))
     info = section_info(elf, elf.by_name.get(f".nv.info.{symbol}"))
     launch = launch_of(info)
-    resources = resources_of(elf, symbol, index, text, info, context.totals)
+    resources = resources_of(
+        elf, symbol=symbol, index=index, text=text, info=info, totals=context.totals
+    )
     relocations = _relocations(context, text)
     banks = context.banks
     owned = banks.owned(symbol)
@@ -190,6 +193,20 @@ def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> C
         constant_symbols=tuple(sorted(symbols)),
     )
     return CubinKernel(symbol, memoryview(code), sass, resources, launch, digest)
+
+
+def _read_function(context: _Context, symbol: str, text: Section) -> CubinFunction:
+    code = bytes(context.elf.content(text))
+    digest = code_digest(
+        arch=context.arch,
+        code=code,
+        relocations=_relocations(context, text),
+        constants=(),
+        launch=Launch(),
+        resources=Resources(),
+        info=(),
+    )
+    return CubinFunction(symbol, memoryview(code), digest)
 
 
 def _relocations(context: _Context, text: Section) -> tuple[Relocation, ...]:

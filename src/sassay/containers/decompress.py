@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import lz4.block
-import zstandard
-
 from sassay.containers import limits
 from sassay.errors import FormatError, LimitError
 
@@ -22,6 +19,8 @@ def decompress_lz4_block(data: memoryview, *, size: int, artifact: str, place: s
         FormatError: Garbage, or another size than claimed.
         LimitError: The claim passes a cap.
     """
+    import lz4.block
+
     check_expansion(len(data), size, limits.MAX_FATBIN_ENTRY_BYTES, artifact, place)
     try:
         content = bytes(lz4.block.decompress(data, uncompressed_size=size))
@@ -36,6 +35,8 @@ def decompress_lz4_block(data: memoryview, *, size: int, artifact: str, place: s
 
 def decompress_zstd(data: memoryview, *, size: int, artifact: str, place: str) -> bytes:
     """Decompresses one zstd frame; arguments and errors as `decompress_lz4_block`."""
+    import zstandard
+
     check_expansion(len(data), size, limits.MAX_FATBIN_ENTRY_BYTES, artifact, place)
     try:
         # The library trusts a frame's own content size when it allocates; it must agree first.

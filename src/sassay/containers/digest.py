@@ -9,17 +9,18 @@ names of internal linkage. Registers count, because equal code can be launched w
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.containers.mangled import stable_symbol
 from sassay.containers.nvinfo import Attribute, Info
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sassay.model.kernel import Launch, Resources
-    from sassay.model.code import Relocation
     from collections.abc import Iterable, Mapping
+
+    from sassay.model.code import Relocation
+    from sassay.model.kernel import Launch, Resources
 
 DIGEST_BYTES = 20
 

@@ -10,10 +10,10 @@ import re
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.errors import FormatError, LimitError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,12 +255,21 @@ def read_elf(data: bytes | memoryview, *, artifact: str) -> Elf:
             place="offset 0x4",
             hint=f"class {ident[4]}, data encoding {ident[5]}",
         )
-    sections = _read_sections(view, machine, table, entry, count, names, artifact)
+    sections = _read_sections(
+        view,
+        machine=machine,
+        table=table,
+        entry=entry,
+        count=count,
+        names=names,
+        artifact=artifact,
+    )
     return Elf(view, artifact, kind, machine, ident[7], ident[8], version, flags, sections)
 
 
 def _read_sections(
     view: memoryview,
+    *,
     machine: int,
     table: int,
     entry: int,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sassay.containers import limits
 from sassay.containers.decompress import decompress_lz4_block, decompress_zstd
@@ -118,7 +118,9 @@ def find_fatbins(
     view = memoryview(data)
     note = on_note or (lambda _: None)
     if view[:4] == MAGIC_BYTES:
-        yield from _walk(view, 0, len(view), "", 0, artifact, note)
+        yield from _walk(
+            view, start=0, end=len(view), section="", index=0, artifact=artifact, note=note
+        )
         return
     elf = read_elf(view, artifact=artifact)
     sections = [
@@ -133,13 +135,22 @@ def find_fatbins(
             note(f"{RELOCATABLE_SECTION} left out: its kernels before device linking")
             continue
         end = section.offset + section.size
-        for entry in _walk(view, section.offset, end, section.name, index, artifact, note):
+        for entry in _walk(
+            view,
+            start=section.offset,
+            end=end,
+            section=section.name,
+            index=index,
+            artifact=artifact,
+            note=note,
+        ):
             yield entry
             index = entry.index + 1
 
 
 def _walk(
     view: memoryview,
+    *,
     start: int,
     end: int,
     section: str,
@@ -152,7 +163,9 @@ def _walk(
         first, last = _read_header(view, position, end, artifact)
         place = first
         while place < last:
-            entry, following = _read_entry(view, place, last, section, index, artifact)
+            entry, following = _read_entry(
+                view, place, last, section=section, index=index, artifact=artifact
+            )
             if isinstance(entry, FatbinEntry):
                 yield entry
             else:
@@ -206,7 +219,7 @@ def _read_header(view: memoryview, position: int, end: int, artifact: str) -> tu
 
 
 def _read_entry(
-    view: memoryview, position: int, end: int, section: str, index: int, artifact: str
+    view: memoryview, position: int, end: int, *, section: str, index: int, artifact: str
 ) -> tuple[FatbinEntry | str, int]:
     """The entry, or what it is when of no kind that sassay reads; and where the next begins."""
     place = f"fatbin entry {index}, offset {position:#x}"

@@ -54,7 +54,7 @@ Cubins reach 30, zero-filled sections of a real library 300."""
 RATIO_FLOOR_BYTES = 16 * MIB
 """Outputs up to this size are exempt from `MAX_RATIO`: they cannot hurt."""
 
-MAX_ARCHIVE_MEMBERS = 500_000
+MAX_ARCHIVE_MEMBERS = 200_000
 """Members of one archive."""
 
 MAX_MEMBER_BYTES = 4 * GIB

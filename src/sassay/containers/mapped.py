@@ -5,22 +5,19 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.errors import InputError, LimitError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from collections.abc import Iterator
 
 
-@contextmanager
-def mapped(path: Path | str, *, artifact: str | None = None) -> Iterator[memoryview]:
+def map_file(path: Path | str, *, artifact: str | None = None) -> memoryview:
     """Maps a regular file read-only; the view is empty for an empty file.
 
-    The mapping is closed on leaving once no view of it is left; views that are kept keep it.
+    The mapping lives as long as any view of it.
 
     Args:
         path: The file; symbolic links are followed.
@@ -35,13 +32,13 @@ def mapped(path: Path | str, *, artifact: str | None = None) -> Iterator[memoryv
     try:
         # Without O_NONBLOCK the open of a FIFO waits for a writer before it can be refused.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        raise InputError(error.strerror or "cannot be opened", artifact=name) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "cannot be opened"
+        raise InputError(reason, artifact=name) from error
     try:
-        view = _map(descriptor, name)
+        return _map(descriptor, name)
     finally:
         os.close(descriptor)
-    yield view
 
 
 def _map(descriptor: int, name: str) -> memoryview:

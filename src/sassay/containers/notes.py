@@ -12,14 +12,15 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sassay.errors import FormatError
 from sassay.model.artifact import Toolchain
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sassay.containers.elf import Elf
     from collections.abc import Iterator
+
+    from sassay.containers.elf import Elf
 
 TKINFO = ".note.nv.tkinfo"
 OLD_ABI = 7

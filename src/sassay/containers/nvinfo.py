@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from sassay.errors import FormatError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +24,10 @@ class Attribute(IntEnum):
     """The attributes that sassay reads; every other number is stepped over."""
 
     MAX_THREADS = 0x05
-    PARAM_CBANK = 0x0A
     REQNTID = 0x10
     FRAME_SIZE = 0x11
-    MIN_STACK_SIZE = 0x12
     KPARAM_INFO = 0x17
     CBANK_PARAM_SIZE = 0x19
-    MAX_STACK_SIZE = 0x23
     REGCOUNT = 0x2F
     CTA_PER_CLUSTER = 0x3D
     EXPLICIT_CLUSTER = 0x3E

@@ -1,7 +1,8 @@
 """Registers, memory, barriers and launch attributes of one entry function, read from its cubin.
 
 Where each number comes from (checked against `cuobjdump -res-usage` for every kernel of
-bitsandbytes 0.50.1 and 0.50.2, sm_60 to sm_120, and of Triton kernels):
+bitsandbytes 0.50.1 and 0.50.2, sm_60 to sm_120, and of Triton kernels; it prints STACK:0 for some
+kernels of not yet linked ABI 8 cubins whose frame size is not 0, where sassay tells the frame size):
 
 * registers: `EIATTR_REGCOUNT` in `.nv.info`, else the high byte of the code section's `sh_info`;
 * stack: `EIATTR_FRAME_SIZE` in `.nv.info`;
@@ -15,15 +16,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sassay.containers.notes import OLD_ABI
 from sassay.containers.nvinfo import Attribute, Info, read_info, triple, words
 from sassay.model.kernel import Launch, Resources
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sassay.containers.elf import Elf, Section
     from collections.abc import Iterable
+
+    from sassay.containers.elf import Elf, Section
 
 _GLOBAL_INFO = ".nv.info"
 _WARP = 32
@@ -84,7 +86,7 @@ def launch_of(info: Iterable[Info]) -> Launch:
 
 
 def resources_of(
-    elf: Elf, symbol: str, index: int, text: Section, info: Iterable[Info], totals: SymbolTotals
+    elf: Elf, *, symbol: str, index: int, text: Section, info: Iterable[Info], totals: SymbolTotals
 ) -> Resources:
     """The resources of one kernel; the spill fields stay None.
 

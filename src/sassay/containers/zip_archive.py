@@ -1,0 +1,96 @@
+"""Zip archives and wheels (APPNOTE 6.3), read by Python's zipfile within our caps."""
+
+from __future__ import annotations
+
+import lzma
+import stat
+import struct
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+from sassay.containers.member import Budget, Member, printable, safe_path
+from sassay.containers.view_reader import ViewReader
+from sassay.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,  # a compression method that this Python does not know
+    RuntimeError,  # an encrypted member
+)
+
+
+def walk_zip(
+    view: memoryview, *, artifact: str, on_note: Callable[[str], None]
+) -> Iterator[Member]:
+    """Yields the regular files of a zip archive; of two of one name the last.
+
+    Args:
+        view: The whole archive.
+        artifact: Its name in errors.
+        on_note: Told of what was left out.
+
+    Raises:
+        FormatError: No or a broken central directory, overlapping members, an unsafe path.
+        LimitError: A member or the whole grows beyond the caps.
+    """
+    try:
+        archive = zipfile.ZipFile(ViewReader(view))
+    except _BROKEN as error:
+        raise FormatError(f"no readable zip archive: {error}", artifact=artifact) from error
+    budget = Budget(artifact, len(view))
+    chosen: dict[str, zipfile.ZipInfo] = {}
+    stored = 0
+    for info in archive.infolist():
+        budget.count(info.filename)
+        if info.is_dir():
+            continue
+        path = safe_path(info.filename, artifact=artifact)
+        if stat.S_ISLNK(info.external_attr >> 16):
+            on_note(f"symbolic link {printable(path)} left out")
+            continue
+        stored += info.compress_size
+        if stored > len(view):
+            # Members that share their bytes are how a small archive claims a huge total.
+            raise FormatError(
+                f"members claim {stored} compressed bytes in a file of {len(view)}",
+                artifact=artifact,
+                place=f"member {printable(path)}",
+            )
+        budget.take(path, info.file_size, info.compress_size)
+        if path in chosen:
+            on_note(f"{printable(path)} is there twice: the last one counts")
+        chosen[path] = info
+    for path, info in chosen.items():
+        yield Member(path, info.file_size, _loader(archive, info, artifact))
+
+
+def _loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> Callable[[], bytes]:
+    def load() -> bytes:
+        place = f"member {printable(info.filename)}"
+        try:
+            with archive.open(info) as stream:
+                content = stream.read(info.file_size + 1)
+        except _BROKEN as error:
+            raise FormatError(
+                f"cannot be unpacked: {error}", artifact=artifact, place=place
+            ) from error
+        if len(content) != info.file_size:
+            raise FormatError(
+                f"unpacks to {len(content)} bytes, the directory claims {info.file_size}",
+                artifact=artifact,
+                place=place,
+            )
+        return content
+
+    return load
