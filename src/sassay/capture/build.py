@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,16 +15,21 @@ from sassay.capture.demangle import demangle
 from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.ondisk import is_capture, read_capture
-from sassay.capture.store import CodeArchive
 from sassay.containers.cubin import Cubin, read_cubin
 from sassay.errors import InputError, SassayError
-from sassay.isa.sass import Disassembler
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
 from sassay.model.kernel import Function, Launch, Resources
 from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, Evidence, Level, State
 from sassay.sources import Discovery, cache_dir, discover
-from sassay.sources.context import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from sassay.capture.store import CodeArchive
+    from sassay.isa.sass import Disassembler
+    from sassay.sources.context import Progress
 
 _LEVEL_ORDER = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
 
@@ -95,9 +99,7 @@ def _analysis_folder() -> Path:
     return cache_dir() / "analysis"
 
 
-def _compilations(
-    discovery: Discovery, diagnostics: list[Diagnostic]
-) -> Iterator[list[Artifact]]:
+def _compilations(discovery: Discovery, diagnostics: list[Diagnostic]) -> Iterator[list[Artifact]]:
     """Artifacts by compilation; those of one follow each other in the stream."""
     group: list[Artifact] = []
     for found in discovery.artifacts():
@@ -134,10 +136,11 @@ class _Builder:
 
     def add(self, group: Sequence[Artifact]) -> None:
         """Read the artifacts of one compilation."""
-        modules: list[tuple[Artifact, ModuleFacts, str]] = []
-        for artifact in group:
-            if artifact.kind is ArtifactKind.PTX and (read := self._read_ptx(artifact)):
-                modules.append((artifact, *read))
+        modules = [
+            (artifact, *read)
+            for artifact in group
+            if artifact.kind is ArtifactKind.PTX and (read := self._read_ptx(artifact))
+        ]
         cubins = [artifact for artifact in group if artifact.kind is ArtifactKind.CUBIN]
         entries = {
             entry.name: (entry, facts.version, ref)

@@ -7,12 +7,15 @@ knows no local names (lambdas). Each covers for the other; both are brought to o
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import ctypes.util
 import re
 import sys
-from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_SYMBOL = 1 << 16
 """Longer symbols stay as they are."""
@@ -74,36 +77,37 @@ def _native() -> Callable[[str], str | None] | None:
     """`__cxa_demangle` of the C++ runtime, None where there is none."""
     if sys.platform == "win32":
         return None
-    names = ["libstdc++.so.6", "libc++abi.so.1", "/usr/lib/libc++abi.dylib"]
-    for name in names:
-        try:
-            library = ctypes.CDLL(name)
-            function = library.__cxa_demangle
-            free = ctypes.CDLL(None).free
-        except (OSError, AttributeError):
-            continue
-        function.restype = ctypes.c_void_p
-        function.argtypes = [
-            ctypes.c_char_p,
-            ctypes.c_void_p,
-            ctypes.c_void_p,
-            ctypes.POINTER(ctypes.c_int),
-        ]
-        free.restype = None
-        free.argtypes = [ctypes.c_void_p]
-
-        def call(symbol: str) -> str | None:
-            status = ctypes.c_int()
-            pointer = function(symbol.encode("ascii"), None, None, ctypes.byref(status))
-            if not pointer:
-                return None
-            try:
-                return ctypes.string_at(pointer).decode("utf-8", "replace")
-            finally:
-                free(pointer)
-
-        return call
+    for name in ("libstdc++.so.6", "libc++abi.so.1", "/usr/lib/libc++abi.dylib"):
+        with contextlib.suppress(OSError, AttributeError):
+            return _bind(ctypes.CDLL(name), ctypes.CDLL(None))
     return None
+
+
+def _bind(library: ctypes.CDLL, runtime: ctypes.CDLL) -> Callable[[str], str | None]:
+    """A Python function around the runtime's demangler (Itanium C++ ABI, section 3.4)."""
+    function = library["__cxa_demangle"]
+    free = runtime["free"]
+    function.restype = ctypes.c_void_p
+    function.argtypes = [
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.POINTER(ctypes.c_int),
+    ]
+    free.restype = None
+    free.argtypes = [ctypes.c_void_p]
+
+    def call(symbol: str) -> str | None:
+        status = ctypes.c_int()
+        pointer = function(symbol.encode("ascii"), None, None, ctypes.byref(status))
+        if not pointer:
+            return None
+        try:
+            return ctypes.string_at(pointer).decode("utf-8", "replace")
+        finally:
+            free(pointer)
+
+    return call
 
 
 def _python(symbol: str) -> str | None:

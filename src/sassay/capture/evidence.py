@@ -45,10 +45,10 @@ def load_evidence(path: str | Path) -> dict[str, Evidence]:
     if not isinstance(decoded, dict):
         raise InputError("expected an object of name to figure", artifact=artifact)
     if len(decoded) > MAX_ENTRIES:
-        raise InputError(f"{len(decoded)} entries", artifact=artifact, hint=f"at most {MAX_ENTRIES}")
-    return {
-        name: _entry(decoded[name], place=name, artifact=artifact) for name in sorted(decoded)
-    }
+        raise InputError(
+            f"{len(decoded)} entries", artifact=artifact, hint=f"at most {MAX_ENTRIES}"
+        )
+    return {name: _entry(decoded[name], place=name, artifact=artifact) for name in sorted(decoded)}
 
 
 def _entry(value: object, *, place: str, artifact: str) -> Evidence:

@@ -7,15 +7,19 @@ build, so that two states agree on them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.capture.demangle import demangle
 from sassay.capture.names import FunctionName, parse_name, template_arguments, type_name
-from sassay.model.kernel import Kernel
-from sassay.model.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sassay.model.kernel import Kernel
+    from sassay.model.state import State
 
 GENERIC_WRAPPERS: tuple[str, ...] = (
     "cutlass::device_kernel",
@@ -109,14 +113,16 @@ def qualify_families(states: Sequence[State]) -> tuple[State, ...]:
     for state, names in zip(states, bases, strict=True):
         files: dict[str, set[str]] = {}
         for kernel, base in zip(state.kernels, names, strict=True):
-            if kernel.location is not None and _from_triton(kernel) and not is_inductor(kernel.name):
+            if (
+                kernel.location is not None
+                and _from_triton(kernel)
+                and not is_inductor(kernel.name)
+            ):
                 files.setdefault(base, set()).add(_posix(kernel.location.file))
         for base, distinct in files.items():
             if len(distinct) > 1:
                 depths[base] = max(depths.get(base, 1), _telling_depth(distinct))
-    return tuple(
-        _renamed(state, names, depths) for state, names in zip(states, bases, strict=True)
-    )
+    return tuple(_renamed(state, names, depths) for state, names in zip(states, bases, strict=True))
 
 
 def _base(kernel: Kernel) -> str:

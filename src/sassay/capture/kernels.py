@@ -6,16 +6,14 @@ A draft is a kernel whose SASS has not been decoded yet: decoding goes in large 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.capture.analysis_cache import EntryFacts
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, parsed_name, triton_family
 from sassay.isa.categories import summarize
-from sassay.model.artifact import CompileInfo, Scalar, Source, SourceLocation, Toolchain
 from sassay.model.kernel import (
     Census,
     CodeRefs,
@@ -25,6 +23,12 @@ from sassay.model.kernel import (
     Specialization,
 )
 from sassay.model.layers import Layer, Layered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sassay.capture.analysis_cache import EntryFacts
+    from sassay.model.artifact import CompileInfo, Scalar, Source, SourceLocation, Toolchain
 
 ID_DIGITS = 12
 _WARP = 32
@@ -136,9 +140,7 @@ def merge(drafts: dict[str, Draft], draft: Draft) -> None:
         known.absorb(draft)
 
 
-def finish(
-    draft: Draft, sass: Census | None, spills: tuple[int, int] | None
-) -> Kernel:
+def finish(draft: Draft, sass: Census | None, spills: tuple[int, int] | None) -> Kernel:
     """The kernel of a draft, now that its SASS has been counted.
 
     Args:
@@ -198,9 +200,7 @@ def _specialization(symbol: str, info: CompileInfo | None) -> Specialization:
     if not symbol.startswith("_Z"):
         return Specialization()
     name = parsed_name(symbol)
-    return Specialization(
-        template_arguments=name.template_arguments, parameters=name.parameters
-    )
+    return Specialization(template_arguments=name.template_arguments, parameters=name.parameters)
 
 
 def _launch(launch: Launch, entry: EntryFacts | None, info: CompileInfo | None) -> Launch:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_ARGUMENTS = 512
 _OPENING = "(<[{"
@@ -88,7 +91,9 @@ def _scan(text: str) -> Iterator[tuple[int, str, int]]:
     while position < len(text):
         char = text[position]
         if char == "o" and (operator := _OPERATOR.match(text, position)):
-            boundary = position == 0 or not (text[position - 1].isalnum() or text[position - 1] == "_")
+            boundary = position == 0 or not (
+                text[position - 1].isalnum() or text[position - 1] == "_"
+            )
             if boundary:
                 yield position, "o", len(stack)
                 position = operator.end()
@@ -120,7 +125,9 @@ def _parameters(name: str) -> tuple[str, tuple[str, ...]]:
         tail = name[end + 1 :].strip()
         if name.startswith("(anonymous namespace)", start) or tail.startswith("::"):
             continue
-        if tail and not re.fullmatch(r"(?:const|volatile|&|&&|noexcept|\[clone [^\]]*\]|\s)+", tail):
+        if tail and not re.fullmatch(
+            r"(?:const|volatile|&|&&|noexcept|\[clone [^\]]*\]|\s)+", tail
+        ):
             continue
         if start == 0:
             continue

@@ -19,16 +19,18 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import zstandard
 
-from sassay.capture.store import CodeArchive
 from sassay.capture.tables import write_tables
 from sassay.errors import FormatError, InputError, LimitError
 from sassay.model.artifact import Scalar
 from sassay.model.state import Evidence, State
+
+if TYPE_CHECKING:
+    from sassay.capture.store import CodeArchive
 
 SCHEMA = "sassay/capture/1"
 SUFFIX = ".sassay"
@@ -39,6 +41,7 @@ INDEX = "code.index"
 MAX_MANIFEST = 64 << 20
 MAX_STATE = 2 << 30
 _SCHEMA = re.compile(r"sassay/capture/(\d{1,6})")
+T = TypeVar("T")
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -128,9 +131,7 @@ def write_capture(state: State, store: CodeArchive, path: str | Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
-        scratch = Path(
-            tempfile.mkdtemp(prefix=f".{target.name}.{os.getpid()}.", dir=target.parent)
-        )
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.{os.getpid()}.", dir=target.parent))
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", artifact=str(path)) from error
     try:
@@ -157,9 +158,7 @@ def read_capture(path: str | Path, store: CodeArchive) -> State:
         if name not in manifest.files:
             raise FormatError(f"names no {name}", artifact=f"{artifact}/{MANIFEST}")
     state = _decode(_checked(folder, STATE, manifest), State, f"{artifact}/{STATE}", packed=True)
-    rows = _decode(
-        _checked(folder, INDEX, manifest), tuple[_IndexRow, ...], f"{artifact}/{INDEX}"
-    )
+    rows = _decode(_checked(folder, INDEX, manifest), tuple[_IndexRow, ...], f"{artifact}/{INDEX}")
     code = folder / CODE
     try:
         size = code.stat().st_size
@@ -221,12 +220,16 @@ class _SchemaOnly(msgspec.Struct, frozen=True):
     schema: str
 
 
-def _decode(data: bytes, kind: Any, place: str, *, json: bool = False, packed: bool = False) -> Any:  # noqa: ANN401 - the result is of the kind that the caller names
+def _decode(
+    data: bytes, kind: type[T], place: str, *, json: bool = False, packed: bool = False
+) -> T:
     try:
         if packed:
             size = zstandard.frame_content_size(data)
             if size < 0 or size > MAX_STATE:
-                raise LimitError(f"claims {size} bytes", artifact=place, hint=f"at most {MAX_STATE}")
+                raise LimitError(
+                    f"claims {size} bytes", artifact=place, hint=f"at most {MAX_STATE}"
+                )
             data = zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_STATE)
         if json:
             return msgspec.json.decode(data, type=kind)
@@ -367,5 +370,3 @@ def _runs(process: int) -> bool:
     except OSError:
         return True
     return True
-
-

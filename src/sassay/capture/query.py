@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.capture.tables import TABLES, fill
 from sassay.errors import UsageError
-from sassay.model.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sassay.model.state import State
 
 MAX_SQL = 1 << 20
 
@@ -56,7 +60,10 @@ def query(sql: str, states: Sequence[State]) -> QueryResult:
                 raise UsageError(
                     f"{len(statements)} statements", artifact="query", hint="expected one SELECT"
                 )
-            if statements[0].type not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
+            if statements[0].type not in {
+                duckdb.StatementType.SELECT,
+                duckdb.StatementType.EXPLAIN,
+            }:
                 raise UsageError("is no SELECT", artifact="query")
             cursor = connection.execute(statements[0])
             columns = tuple(column[0] for column in cursor.description or ())

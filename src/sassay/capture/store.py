@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
-from collections.abc import Iterator
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
 import zstandard
 
 from sassay.errors import FormatError, InputError, LimitError
 from sassay.model.code import SassCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_BLOB = 1 << 29
 """Most bytes of one blob, unpacked."""
@@ -155,5 +157,3 @@ def unpack(packed: bytes, digest: str) -> bytes:
     if hashlib.sha256(blob).hexdigest()[:40] != digest:
         raise FormatError("does not match its digest: damaged", artifact=artifact)
     return blob
-
-

@@ -6,18 +6,20 @@ The column names are part of the interface: what reads a capture from outside re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.isa.categories import category
-from sassay.model.kernel import Census, Kernel
 from sassay.model.layers import Layer
 from sassay.model.state import State
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
+
+    from sassay.model.kernel import Census, Kernel
 
 Cell = str | int | float | bool | None
 Row = tuple[Cell, ...]
@@ -140,8 +142,8 @@ def fill(connection: duckdb.DuckDBPyConnection, name: str, states: Sequence[Stat
     connection.execute(f'CREATE TABLE "{name}" ({declared})')
     cells: list[list[Cell]] = [[] for _ in columns]
     for row in builder(states):
-        for column, cell in zip(cells, row, strict=True):
-            column.append(cell)
+        for cell_column, cell in zip(cells, row, strict=True):
+            cell_column.append(cell)
     if not cells[0]:
         return
     arrays: dict[str, object] = {}

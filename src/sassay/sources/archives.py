@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sassay.containers.archive import Member, walk_archive
+from sassay.containers.archive import walk_archive
 from sassay.errors import SassayError
 from sassay.model.state import Diagnostic, Level
-from sassay.sources.context import Context
 from sassay.sources.disk import HEAD_BYTES
 from sassay.sources.entry import Buffer, Entry, Folder
 from sassay.sources.layouts import packages_in
 from sassay.sources.triton import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sassay.sources.context import Context
 
 MAX_NESTING = 4
 

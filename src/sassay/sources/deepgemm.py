@@ -7,15 +7,19 @@ csrc/jit/compiler.hpp.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sassay.errors import SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Source, SourceKind
 from sassay.model.state import Diagnostic, Level
-from sassay.sources.context import Context
-from sassay.sources.entry import Folder, Found
 from sassay.sources.ptx_text import decode_ptx
 from sassay.sources.triton import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sassay.sources.context import Context
+    from sassay.sources.entry import Folder, Found
 
 _FOLDER = re.compile(r"kernel\.(?P<name>.+)\.(?P<digest>[0-9a-f]{8,64})")
 _OURS = ("kernel.cu", "kernel.cubin", "kernel.ptx", "kernel.sass")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.errors import InputError, LimitError
-from sassay.model.artifact import Artifact
 from sassay.model.state import Diagnostic, Level
 from sassay.sources import disk, loose, pypi
 from sassay.sources.archives import MAX_NESTING, open_archive
@@ -18,6 +16,11 @@ from sassay.sources.context import Context, Progress
 from sassay.sources.entry import Entry, Folder, Found
 from sassay.sources.layouts import packages_in
 from sassay.sources.registry import READERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sassay.model.artifact import Artifact
 
 STANDARD_INPUT = "-"
 _WHEEL = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-[^-]+){3,4}\.whl")
@@ -143,11 +146,10 @@ def discover(
 
 
 def _standard_input() -> Entry:
-    stream: io.BufferedIOBase | io.RawIOBase = sys.stdin.buffer
-    data = stream.read(limits.MAX_FILE_BYTES + 1) or b""
-    if len(data) > limits.MAX_FILE_BYTES:
+    data = sys.stdin.buffer.read(limits.MAX_STDIN_BYTES + 1)
+    if len(data) > limits.MAX_STDIN_BYTES:
         raise LimitError(
-            "too long", artifact="standard input", hint=f"at most {limits.MAX_FILE_BYTES} bytes"
+            "too long", artifact="standard input", hint=f"at most {limits.MAX_STDIN_BYTES} bytes"
         )
     return Entry(
         path="stdin", size=len(data), load=lambda: data, head=lambda: data[: disk.HEAD_BYTES]

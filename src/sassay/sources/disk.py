@@ -5,15 +5,19 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.errors import LimitError
 from sassay.model.state import Diagnostic, Level
-from sassay.sources.context import Context
 from sassay.sources.entry import Buffer, Entry, Folder
 from sassay.sources.triton import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sassay.sources.context import Context
 
 HEAD_BYTES = 4096
 MAP_FROM = 1 << 20
@@ -68,7 +72,9 @@ def _walk(
         )
         return
     for name in below:
-        yield from _walk(root, f"{relative}/{name}" if relative else name, label, depth + 1, context)
+        yield from _walk(
+            root, f"{relative}/{name}" if relative else name, label, depth + 1, context
+        )
 
 
 def disk_entry(file: Path, path: str, size: int) -> Entry:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sassay.model.artifact import Artifact
 from sassay.model.state import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 Found = Artifact | Diagnostic
 Buffer = bytes | memoryview

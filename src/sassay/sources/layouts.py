@@ -7,9 +7,12 @@ One row a kind; the first that matches wins. Layouts: FlashInfer's `jit/env.py`,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sassay.model.artifact import SourceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LAYOUTS: tuple[tuple[SourceKind, re.Pattern[str]], ...] = (
     (SourceKind.FLASHINFER, re.compile(r"(^|[/!_])(cached_ops|jit_cache)/|flashinfer")),

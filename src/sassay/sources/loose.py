@@ -5,18 +5,22 @@ Cubins and PTX modules, fatbins, host objects that embed them, and archives of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sassay.containers.fatbin import find_fatbins
 from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Source, SourceKind
 from sassay.model.state import Diagnostic, Level
-from sassay.sources.context import Context
-from sassay.sources.entry import Entry, Folder, Found
 from sassay.sources.layouts import kind_of
 from sassay.sources.ptx_text import decode_ptx
 from sassay.sources.triton import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sassay.sources.context import Context
+    from sassay.sources.entry import Entry, Folder, Found
 
 PAIRED_SUFFIXES = ("ptx", "cubin")
 CODE_SUFFIXES = frozenset({"cubin", "ptx", "fatbin"})
@@ -56,11 +60,14 @@ def read_entry(entry: Entry, folder: Folder, context: Context) -> Iterator[Found
     try:
         if format_ is Format.ELF_CUBIN:
             kind = kind_of(layout, SourceKind.FILE)
-            yield _artifact(ArtifactKind.CUBIN, kind, entry, bytes(entry.load()), folder, context)
+            data = bytes(entry.load())
+            context.counts["artifacts"] += 1
+            yield _artifact(ArtifactKind.CUBIN, kind, entry, data, _pair_of(entry, folder))
         elif format_ is Format.PTX:
             kind = kind_of(layout, SourceKind.FILE)
             data = decode_ptx(bytes(entry.load()), artifact=entry.path)
-            yield _artifact(ArtifactKind.PTX, kind, entry, data, folder, context)
+            context.counts["artifacts"] += 1
+            yield _artifact(ArtifactKind.PTX, kind, entry, data, _pair_of(entry, folder))
         else:
             default = SourceKind.FILE if format_ is Format.FATBIN else SourceKind.LIBRARY
             yield from _read_fatbins(entry, kind_of(layout, default), context)
@@ -70,23 +77,19 @@ def read_entry(entry: Entry, folder: Folder, context: Context) -> Iterator[Found
 
 
 def _artifact(
-    kind: ArtifactKind,
-    source: SourceKind,
-    entry: Entry,
-    data: bytes,
-    folder: Folder,
-    context: Context,
+    kind: ArtifactKind, source: SourceKind, entry: Entry, data: bytes, compilation: str | None
 ) -> Artifact:
-    context.counts["artifacts"] += 1
-    stem = entry.name.rpartition(".")[0]
-    pair = [f"{stem}.{suffix}" for suffix in PAIRED_SUFFIXES]
-    paired = all(name in folder.entries and name not in folder.taken for name in pair)
     return Artifact(
-        kind=kind,
-        source=Source(source, entry.path),
-        data=data,
-        compilation=entry.path.rpartition(".")[0] if paired and stem else None,
+        kind=kind, source=Source(source, entry.path), data=data, compilation=compilation
     )
+
+
+def _pair_of(entry: Entry, folder: Folder) -> str | None:
+    """The compilation that a PTX and a cubin of one stem in one folder belong to."""
+    stem = entry.name.rpartition(".")[0]
+    names = [f"{stem}.{suffix}" for suffix in PAIRED_SUFFIXES]
+    paired = all(name in folder.entries and name not in folder.taken for name in names)
+    return entry.path.rpartition(".")[0] if paired and stem else None
 
 
 def _read_fatbins(entry: Entry, kind: SourceKind, context: Context) -> Iterator[Found]:

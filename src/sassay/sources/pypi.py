@@ -15,7 +15,10 @@ from sassay.sources.paths import cache_dir
 
 PREFIX = "pypi:"
 TIMEOUT_SECONDS = 1800
-_SPEC = re.compile(r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)==(?P<version>[A-Za-z0-9][A-Za-z0-9.+!_-]{0,98})")
+_SPEC = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)"
+    r"==(?P<version>[A-Za-z0-9][A-Za-z0-9.+!_-]{0,98})"
+)
 
 
 def fetch(spec: str) -> Path:
@@ -44,7 +47,8 @@ def fetch(spec: str) -> Path:
         scratch = Path(tempfile.mkdtemp(prefix=".download-", dir=folder.parent))
     except OSError as error:
         raise InputError(
-            f"the cache folder cannot be written: {error.strerror}", artifact=spec,
+            f"the cache folder cannot be written: {error.strerror}",
+            artifact=spec,
             hint="set SASSAY_CACHE_DIR",
         ) from error
     try:
@@ -80,7 +84,7 @@ def _download(spec: str, requirement: str, target: Path) -> None:
         "--disable-pip-version-check", "--only-binary=:all:", "--dest", str(target),
         "--", requirement,
     ]  # fmt: skip
-    # PIP_* settings such as the index stay the user's; what could make pip build is overruled above.
+    # PIP_* settings such as the index stay; what could make pip build is overruled above.
     try:
         done = subprocess.run(
             command,

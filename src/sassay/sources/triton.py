@@ -8,7 +8,7 @@ scanned instead. Layout: triton/runtime/cache.py and triton/compiler/compiler.py
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from sassay.errors import SassayError
 from sassay.model.artifact import (
@@ -20,11 +20,15 @@ from sassay.model.artifact import (
     SourceKind,
 )
 from sassay.model.state import Diagnostic, Level
-from sassay.sources.context import Context
-from sassay.sources.entry import Entry, Folder, Found
 from sassay.sources.ptx_text import decode_ptx
 from sassay.sources.triton_metadata import TritonMetadata, read_metadata
 from sassay.sources.ttir import TtirHeader, module_options, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sassay.sources.context import Context
+    from sassay.sources.entry import Entry, Folder, Found
 
 GROUP_PREFIX = "__grp__"
 MAX_LONE_JSON = 1 << 16

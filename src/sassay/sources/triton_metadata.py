@@ -113,7 +113,10 @@ def _kept(fields: Mapping[str, object]) -> dict[str, Scalar]:
             unwanted = isinstance(value, str) and (len(value) > MAX_TEXT_VALUE or "/" in value)
             if not unwanted and (value or key in _ALWAYS):
                 kept[key] = value
-        elif isinstance(value, list) and value and all(type(item) is int for item in value):
-            if any(item != 1 for item in value):
-                kept[key] = "x".join(str(item) for item in value)
+        elif (
+            isinstance(value, list)
+            and all(type(item) is int for item in value)
+            and any(item != 1 for item in value)
+        ):
+            kept[key] = "x".join(str(item) for item in value)
     return kept

@@ -8,11 +8,14 @@ reference, "Function-like operations" and "Locations"; Triton's `tt.func`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.model.artifact import SourceLocation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_TEXT = 32 << 20
 """Longer IR is not read; the kernel then has no signature."""
