@@ -5,12 +5,12 @@ import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.diff.builders import kernel
 
 from sassay.diff.assign import BLOCK
 from sassay.diff.match import Matching, match
 from sassay.diff.place import relative_place
 from sassay.model.kernel import Kernel, Specialization
-from tests.diff.builders import kernel
 
 
 def names(matching: Matching) -> list[tuple[str, str]]:
@@ -37,7 +37,9 @@ def test_equal_specialization_at_the_same_place_goes_before_a_closer_census() ->
         kernel(name="k", sass={"FADD": 91}, place="w-1.1-py3-none-any.whl!lib_a.so!fatbin.4"),
         kernel(name="k", sass={"FADD": 11}, place="w-1.1-py3-none-any.whl!lib_b.so!fatbin.9"),
     ]
-    found = {(b.sources[0].path[-14], a.sources[0].path[-14]) for b, a in match(before, after).pairs}
+    found = {
+        (b.sources[0].path[-13], a.sources[0].path[-13]) for b, a in match(before, after).pairs
+    }
     assert found == {("a", "a"), ("b", "b")}
 
 
