@@ -371,11 +371,8 @@ def _detail(row: FamilyRow, suspect: Suspect | None, changes: Sequence[Change]) 
     # Markdown is not read inside an HTML line, so the summary's name is written as HTML.
     title = html_text(elide(row.family, _NAME))
     arch = html_text(elide(row.arch, 40))
-    lines = [
-        f"<details><summary><code>{title}</code> <code>{arch}</code>: "
-        f"{status_words(row)}</summary>",
-        "",
-    ]
+    what = f"<code>{title}</code> <code>{arch}</code>: {status_words(row)}"
+    lines = [f"<details><summary>{what}</summary>", ""]
     for layer in layers_of(row):
         moved = movements(categories(row, layer))[:12]
         if moved:
