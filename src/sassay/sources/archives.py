@@ -16,26 +16,34 @@ from sassay.sources.triton import describe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sassay.containers.member import Member
     from sassay.sources.context import Context
 
 MAX_NESTING = 4
 
 
-def open_archive(entry: Entry, label: str, context: Context) -> Iterator[Folder | Diagnostic]:
+def open_archive(
+    entry: Entry, label: str, context: Context, *, prefix: str
+) -> Iterator[Folder | Diagnostic]:
     """Yield the folders of one archive in sorted order; what is wrong becomes a diagnostic.
 
     Args:
         entry: The archive.
         label: Name of the input, for recognizing layouts.
         context: Counts and filters of this walk.
+        prefix: What stands before the members' paths: the archive's place and `!`, or nothing
+            for an archive that is the input itself, so that two releases have equal places.
     """
     members: dict[str, Member] = {}
+    notes: list[str] = []
     try:
         source = Path(entry.disk_path) if entry.disk_path is not None else bytes(entry.load())
-        for member in walk_archive(source, artifact=entry.path):
+        for member in walk_archive(source, artifact=entry.path, on_note=notes.append):
             members[_unique(member.path, members)] = member
     except (SassayError, OSError) as error:
         yield Diagnostic(Level.ERROR, entry.path, describe(error))
+    for note in dict.fromkeys(notes):
+        yield Diagnostic(Level.NOTE, entry.path, note)
     context.packages.update(packages_in(iter(members)))
     folders: dict[str, dict[str, Entry]] = {}
     for path in sorted(members):
@@ -43,9 +51,9 @@ def open_archive(entry: Entry, label: str, context: Context) -> Iterator[Folder 
         if any(part.startswith("tmp.pid_") for part in folder.split("/")):
             continue
         context.counts["files"] += 1
-        folders.setdefault(folder, {})[name] = _member_entry(f"{entry.path}!{path}", members[path])
+        folders.setdefault(folder, {})[name] = _member_entry(f"{prefix}{path}", members[path])
     for folder in sorted(folders):
-        path = f"{entry.path}!{folder}" if folder else f"{entry.path}!"
+        path = f"{prefix}{folder}"
         yield ArchiveFolder(path=path, label=label, entries=folders[folder])
 
 

@@ -86,7 +86,7 @@ class Discovery:
         folder = Folder(path="", label=label, entries={entry.name: entry})
         for found in loose.read_entry(entry, folder, self._context):
             if isinstance(found, Entry):
-                yield from self._read_archive(found, folder, 0)
+                yield from self._read_archive(found, folder, 0, prefix="")
             else:
                 yield found
 
@@ -95,16 +95,18 @@ class Discovery:
             yield from reader(folder, self._context)
         for found in loose.read(folder, self._context):
             if isinstance(found, Entry):
-                yield from self._read_archive(found, folder, depth)
+                yield from self._read_archive(found, folder, depth, prefix=f"{found.path}!")
             else:
                 yield found
 
-    def _read_archive(self, entry: Entry, folder: Folder, depth: int) -> Iterator[Found]:
+    def _read_archive(
+        self, entry: Entry, folder: Folder, depth: int, *, prefix: str
+    ) -> Iterator[Found]:
         if depth >= MAX_NESTING:
             message = f"archives nest deeper than {MAX_NESTING}: not read any further"
             yield Diagnostic(Level.ERROR, entry.path, message)
             return
-        for item in open_archive(entry, folder.label, self._context):
+        for item in open_archive(entry, folder.label, self._context, prefix=prefix):
             if isinstance(item, Diagnostic):
                 yield item
             else:
