@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, N803, N806 - no package; Triton spells compile-time constants in capitals
+# ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
 """The base state: the router in steps, queries and keys normalized head after head."""
 
 import triton
@@ -17,7 +17,7 @@ def _qkv_rmsnorm_kernel(
     qkv_ptr, q_weight_ptr, k_weight_ptr, stride, eps,
     Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, HAS_V: tl.constexpr,
 ):  # fmt: skip
-    """One program a token: every query and key head in turn, with its weight; values without one."""
+    """One program a token: each query and key head in turn, with its weight; values without."""
     base = qkv_ptr + tl.program_id(0).to(tl.int64) * stride
     lanes = tl.arange(0, DIM)
     q_weight = tl.load(q_weight_ptr + lanes).to(tl.float32)
@@ -43,7 +43,9 @@ def _router_rmsnorm_kernel(x_ptr, out_ptr, hidden, eps, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _moe_combine_kernel(experts_ptr, weights_ptr, out_ptr, hidden, K: tl.constexpr, BLOCK: tl.constexpr):
+def _moe_combine_kernel(
+    experts_ptr, weights_ptr, out_ptr, hidden, K: tl.constexpr, BLOCK: tl.constexpr
+):
     """Weighted sum of a token's experts; each product is rounded before it is added."""
     row = tl.program_id(0).to(tl.int64)
     cols = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)

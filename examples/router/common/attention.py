@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, N803, N806 - no package; Triton spells compile-time constants in capitals
+# ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
 """Attention kernels: causal prefill, split decode over a paged cache, and its reduction."""
 
 import triton
@@ -17,7 +17,11 @@ def _prefill_attention_kernel(
     kv_head = head // GROUP
     rows = tile * TILE_M + tl.arange(0, TILE_M)
     lanes = tl.arange(0, DIM)
-    q = tl.load(q_ptr + rows[:, None] * stride_q + head * DIM + lanes[None, :], mask=(rows < length)[:, None], other=0.0)
+    q = tl.load(
+        q_ptr + rows[:, None] * stride_q + head * DIM + lanes[None, :],
+        mask=(rows < length)[:, None],
+        other=0.0,
+    )
     top = tl.full((TILE_M,), float("-inf"), dtype=tl.float32)
     total = tl.zeros((TILE_M,), dtype=tl.float32)
     out = tl.zeros((TILE_M, DIM), dtype=tl.float32)
@@ -36,7 +40,9 @@ def _prefill_attention_kernel(
         out = tl.dot(weight.to(v.dtype), v, out * shrink[:, None])
         top = high
     place = out_ptr + rows[:, None] * stride_q + head * DIM + lanes[None, :]
-    tl.store(place, (out / total[:, None]).to(out_ptr.dtype.element_ty), mask=(rows < length)[:, None])
+    tl.store(
+        place, (out / total[:, None]).to(out_ptr.dtype.element_ty), mask=(rows < length)[:, None]
+    )
 
 
 @triton.jit

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, N803, N806 - no package; Triton spells compile-time constants in capitals
+# ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
 """Routing and expert kernels: top-k in steps, alignment of tokens to experts, grouped matmul."""
 
 import triton
@@ -6,10 +6,14 @@ import triton.language as tl
 
 
 @triton.jit
-def _topk_kernel(logits_ptr, values_ptr, ids_ptr, EXPERTS: tl.constexpr, BLOCK: tl.constexpr, K: tl.constexpr):
+def _topk_kernel(
+    logits_ptr, values_ptr, ids_ptr, EXPERTS: tl.constexpr, BLOCK: tl.constexpr, K: tl.constexpr
+):
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
-    logits = tl.load(logits_ptr + row * EXPERTS + cols, mask=cols < EXPERTS, other=float("-inf")).to(tl.float32)
+    logits = tl.load(
+        logits_ptr + row * EXPERTS + cols, mask=cols < EXPERTS, other=float("-inf")
+    ).to(tl.float32)
     for k in tl.static_range(K):
         value = tl.max(logits, axis=0)
         index = tl.argmax(logits, axis=0)
@@ -25,7 +29,11 @@ def _softmax_kernel(x_ptr, out_ptr, width, BLOCK: tl.constexpr):
     mask = cols < width
     x = tl.load(x_ptr + row * width + cols, mask=mask, other=float("-inf")).to(tl.float32)
     weight = tl.exp(x - tl.max(x, axis=0))
-    tl.store(out_ptr + row * width + cols, (weight / tl.sum(weight, axis=0)).to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        out_ptr + row * width + cols,
+        (weight / tl.sum(weight, axis=0)).to(out_ptr.dtype.element_ty),
+        mask=mask,
+    )
 
 
 @triton.jit
@@ -70,7 +78,7 @@ def _grouped_matmul_kernel(
     a_ptr, b_ptr, c_ptr, sorted_ptr, expert_of_tile_ptr, rows, n, k, stride_expert, top_k,
     TILE_M: tl.constexpr, TILE_N: tl.constexpr, TILE_K: tl.constexpr,
 ):  # fmt: skip
-    """Rows of `a`, gathered by expert, times that expert's `b` of n by k; k is a multiple of TILE_K."""
+    """Rows of `a`, gathered by expert, times its `b` of n by k; k is a multiple of TILE_K."""
     tiles_n = tl.cdiv(n, TILE_N)
     tile_m = tl.program_id(0) // tiles_n
     tile_n = tl.program_id(0) % tiles_n

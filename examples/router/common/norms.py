@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, N803, N806 - no package; Triton spells compile-time constants in capitals
+# ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
 """Normalization, activation and element-wise kernels that every state of the router case uses."""
 
 import triton
@@ -8,18 +8,26 @@ INV_SQRT_2 = tl.constexpr(0.7071067811865476)
 
 
 @triton.jit
-def _rmsnorm_kernel(x_ptr, weight_ptr, out_ptr, stride_x, stride_out, hidden, eps, BLOCK: tl.constexpr):
+def _rmsnorm_kernel(
+    x_ptr, weight_ptr, out_ptr, stride_x, stride_out, hidden, eps, BLOCK: tl.constexpr
+):
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
     mask = cols < hidden
     x = tl.load(x_ptr + row * stride_x + cols, mask=mask, other=0.0).to(tl.float32)
     weight = tl.load(weight_ptr + cols, mask=mask, other=0.0).to(tl.float32)
     inverse = tl.rsqrt(tl.sum(x * x, axis=0) / hidden + eps)
-    tl.store(out_ptr + row * stride_out + cols, (x * inverse * weight).to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        out_ptr + row * stride_out + cols,
+        (x * inverse * weight).to(out_ptr.dtype.element_ty),
+        mask=mask,
+    )
 
 
 @triton.jit
-def _add_rmsnorm_kernel(x_ptr, residual_ptr, weight_ptr, out_ptr, stride, hidden, eps, BLOCK: tl.constexpr):
+def _add_rmsnorm_kernel(
+    x_ptr, residual_ptr, weight_ptr, out_ptr, stride, hidden, eps, BLOCK: tl.constexpr
+):
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
     mask = cols < hidden
@@ -28,7 +36,11 @@ def _add_rmsnorm_kernel(x_ptr, residual_ptr, weight_ptr, out_ptr, stride, hidden
     tl.store(residual_ptr + row * stride + cols, x.to(residual_ptr.dtype.element_ty), mask=mask)
     weight = tl.load(weight_ptr + cols, mask=mask, other=0.0).to(tl.float32)
     inverse = tl.rsqrt(tl.sum(x * x, axis=0) / hidden + eps)
-    tl.store(out_ptr + row * stride + cols, (x * inverse * weight).to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        out_ptr + row * stride + cols,
+        (x * inverse * weight).to(out_ptr.dtype.element_ty),
+        mask=mask,
+    )
 
 
 @triton.jit
@@ -43,7 +55,9 @@ def _gelu_mul_kernel(gate_up_ptr, out_ptr, width, BLOCK: tl.constexpr):
     mask = cols < width
     gate = tl.load(gate_up_ptr + row * 2 * width + cols, mask=mask, other=0.0).to(tl.float32)
     up = tl.load(gate_up_ptr + row * 2 * width + width + cols, mask=mask, other=0.0).to(tl.float32)
-    tl.store(out_ptr + row * width + cols, (_gelu(gate) * up).to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        out_ptr + row * width + cols, (_gelu(gate) * up).to(out_ptr.dtype.element_ty), mask=mask
+    )
 
 
 @triton.jit
@@ -57,14 +71,18 @@ def _residual_add_kernel(x_ptr, residual_ptr, out_ptr, count, BLOCK: tl.constexp
 
 @triton.jit
 def _scale_rows_kernel(x_ptr, scale_ptr, out_ptr, hidden, factor, BLOCK: tl.constexpr):
-    """Multiplies each row by a vector and a number; the product with the vector is rounded first."""
+    """Rows times a vector and a number; the product with the vector is rounded first."""
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
     mask = cols < hidden
     x = tl.load(x_ptr + row * hidden + cols, mask=mask, other=0.0)
     scale = tl.load(scale_ptr + cols, mask=mask, other=0.0)
     scaled = (x.to(tl.float32) * scale.to(tl.float32)).to(x.dtype)
-    tl.store(out_ptr + row * hidden + cols, (scaled.to(tl.float32) * factor).to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        out_ptr + row * hidden + cols,
+        (scaled.to(tl.float32) * factor).to(out_ptr.dtype.element_ty),
+        mask=mask,
+    )
 
 
 @triton.jit
@@ -75,7 +93,11 @@ def _softcap_kernel(x_ptr, count, cap, BLOCK: tl.constexpr):
     x = tl.load(x_ptr + offsets, mask=mask, other=0.0).to(tl.float32)
     decay = tl.exp(-2.0 * tl.abs(x / cap))
     bounded = (1.0 - decay) / (1.0 + decay)
-    tl.store(x_ptr + offsets, (tl.where(x < 0, -bounded, bounded) * cap).to(x_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        x_ptr + offsets,
+        (tl.where(x < 0, -bounded, bounded) * cap).to(x_ptr.dtype.element_ty),
+        mask=mask,
+    )
 
 
 @triton.jit

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, N803, N806 - no package; Triton spells compile-time constants in capitals
+# ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
 """Embedding, rotary position, key-value cache and sampling kernels."""
 
 import triton
@@ -11,11 +11,17 @@ def _embedding_kernel(ids_ptr, table_ptr, out_ptr, hidden, BLOCK: tl.constexpr):
     cols = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     mask = cols < hidden
     token = tl.load(ids_ptr + row).to(tl.int64)
-    tl.store(out_ptr + row * hidden + cols, tl.load(table_ptr + token * hidden + cols, mask=mask), mask=mask)
+    tl.store(
+        out_ptr + row * hidden + cols,
+        tl.load(table_ptr + token * hidden + cols, mask=mask),
+        mask=mask,
+    )
 
 
 @triton.jit
-def _rope_kernel(x_ptr, positions_ptr, cos_sin_ptr, stride_token, HALF: tl.constexpr, NEOX: tl.constexpr):
+def _rope_kernel(
+    x_ptr, positions_ptr, cos_sin_ptr, stride_token, HALF: tl.constexpr, NEOX: tl.constexpr
+):
     """Rotates one head of one token in place; the table holds cosines, then sines."""
     token = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1)
@@ -53,7 +59,9 @@ def _argmax_kernel(logits_ptr, out_ptr, vocabulary, BLOCK: tl.constexpr):
     index = 0
     for start in range(0, vocabulary, BLOCK):
         cols = start + tl.arange(0, BLOCK)
-        x = tl.load(logits_ptr + row * vocabulary + cols, mask=cols < vocabulary, other=float("-inf")).to(tl.float32)
+        x = tl.load(
+            logits_ptr + row * vocabulary + cols, mask=cols < vocabulary, other=float("-inf")
+        ).to(tl.float32)
         here = tl.max(x, axis=0)
         place = start + tl.argmax(x, axis=0)
         index = tl.where(here > best, place, index)

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, N803, N806 - no package; Triton spells compile-time constants in capitals
+# ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
 """The state before the revert: the router fused, queries and keys normalized by head."""
 
 import triton
@@ -17,7 +17,7 @@ def _qkv_rmsnorm_kernel(
     qkv_ptr, q_weight_ptr, k_weight_ptr, stride, eps,
     Q_HEADS: tl.constexpr, KV_HEADS: tl.constexpr, DIM: tl.constexpr, HAS_V: tl.constexpr,
 ):  # fmt: skip
-    """One program a token: every query and key head in turn, with its weight; values without one."""
+    """One program a token: each query and key head in turn, with its weight; values without."""
     base = qkv_ptr + tl.program_id(0).to(tl.int64) * stride
     lanes = tl.arange(0, DIM)
     q_weight = tl.load(q_weight_ptr + lanes).to(tl.float32)
@@ -57,7 +57,9 @@ def _router_rmsnorm_kernel(x_ptr, fused_scale_ptr, out_ptr, hidden, eps, BLOCK: 
     x = tl.load(x_ptr + row * hidden + cols, mask=mask, other=0.0).to(tl.float32)
     scale = tl.load(fused_scale_ptr + cols, mask=mask, other=0.0).to(tl.float32)
     inverse = tl.rsqrt(tl.sum(x * x, axis=0) / hidden + eps)
-    tl.store(out_ptr + row * hidden + cols, (x * inverse * scale).to(out_ptr.dtype.element_ty), mask=mask)
+    tl.store(
+        out_ptr + row * hidden + cols, (x * inverse * scale).to(out_ptr.dtype.element_ty), mask=mask
+    )
 
 
 @triton.jit
@@ -69,7 +71,9 @@ def _topk_softmax_scale_kernel(
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
     slots = tl.arange(0, SLOTS)
-    logits = tl.load(logits_ptr + row * EXPERTS + cols, mask=cols < EXPERTS, other=float("-inf")).to(tl.float32)
+    logits = tl.load(
+        logits_ptr + row * EXPERTS + cols, mask=cols < EXPERTS, other=float("-inf")
+    ).to(tl.float32)
     first = tl.max(logits, axis=0)
     chosen = tl.full((SLOTS,), float("-inf"), dtype=tl.float32)
     ids = tl.zeros((SLOTS,), dtype=tl.int32)
@@ -88,7 +92,9 @@ def _topk_softmax_scale_kernel(
 
 
 @triton.jit
-def _moe_combine_kernel(experts_ptr, weights_ptr, out_ptr, hidden, K: tl.constexpr, BLOCK: tl.constexpr):
+def _moe_combine_kernel(
+    experts_ptr, weights_ptr, out_ptr, hidden, K: tl.constexpr, BLOCK: tl.constexpr
+):
     """Weighted sum of a token's experts, in fp32, rounded once."""
     row = tl.program_id(0).to(tl.int64)
     cols = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)

@@ -73,10 +73,10 @@ def expand(
 
 
 def _count(defaults: Layer, kernel: KernelTable) -> int:
-    layers = [layer for _, layer in kernel.variants] or [None]
+    layers: list[Layer | None] = [layer for _, layer in kernel.variants]
     return sum(
         math.prod(len(values) for _, _, values in _axes(defaults, kernel.layer, layer))
-        for layer in layers
+        for layer in layers or [None]
     )
 
 
@@ -116,8 +116,8 @@ def _variant(
             raise layer.node.error(
                 "constants", f"parameter {key!r} has both a type and a constant", "keep one"
             )
-        for section, values in merged.items():
-            values |= getattr(layer, section)
+        for section in merged:
+            merged[section] |= getattr(layer, section)
         # A constant of a more specific layer takes the place of a type, and the other way round.
         _drop(merged["signature"], layer.constants)
         _drop(merged["constants"], layer.signature)

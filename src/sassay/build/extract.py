@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.build.evaluate import Evaluator, NotLiteralError
 from sassay.build.guard import check_constexpr_body
-from sassay.build.modules import ModuleFinder, SourceFile
 from sassay.build.names import BUILTINS, Use, decorator_kind, defaults, is_jit, parameters, uses
 from sassay.build.scan import Binding, Import, ScannedFile
 from sassay.build.values import (
@@ -24,6 +23,11 @@ from sassay.build.values import (
 )
 from sassay.build.wire import Extraction, FunctionKind, FunctionSource, Unit
 from sassay.errors import CompileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sassay.build.modules import ModuleFinder, SourceFile
 
 MAX_FUNCTIONS = 2_000
 _ALLOWED_ROOTS = ("triton", "math")

@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
-from sassay.build.scan import ScannedFile
 from sassay.errors import CompileError
 
+if TYPE_CHECKING:
+    from sassay.build.scan import ScannedFile
+
 _REFUSED = (
-    ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.ClassDef, ast.AsyncFunctionDef, ast.Await, ast.Lambda,
-    ast.Yield, ast.YieldFrom, ast.With, ast.Try, ast.Delete, ast.While, ast.JoinedStr, ast.FormattedValue,
-)  # fmt: skip
+    ast.Import,
+    ast.ImportFrom,
+    ast.Global,
+    ast.Nonlocal,
+    ast.ClassDef,
+    ast.AsyncFunctionDef,
+    ast.Await,
+    ast.Lambda,
+    ast.Yield,
+    ast.YieldFrom,
+    ast.With,
+    ast.Try,
+    ast.Delete,
+    ast.While,
+    ast.JoinedStr,
+    ast.FormattedValue,
+)
 _REFUSED_NAMES = frozenset({"getattr", "setattr", "hasattr", "type", "map", "print", "repr", "pow"})
 _ATTRIBUTES = frozenset(
     {
-        "value", "append", "primitive_bitwidth", "bit_length", "name", "scalar", "shape", "dtype", "is_fp8",
-        "is_floating", "is_int", "itemsize", "element_ty",
+        "value",
+        "append",
+        "primitive_bitwidth",
+        "bit_length",
+        "name",
+        "scalar",
+        "shape",
+        "dtype",
+        "is_fp8",
+        "is_floating",
+        "is_int",
+        "itemsize",
+        "element_ty",
     }
-)  # fmt: skip
+)
 
 
 def check_constexpr_body(scanned: ScannedFile, function: ast.FunctionDef) -> None:

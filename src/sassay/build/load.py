@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sassay.build.archs import canonical_arch, expected
 from sassay.build.expand import KernelTable, Layer, expand
@@ -15,6 +14,9 @@ from sassay.build.options import check_option
 from sassay.build.signature import EXPECTED, canonical_type
 from sassay.build.values import DTYPES, Dtype, FunctionRef, Literal, TupleValue, Value, from_python
 from sassay.errors import InputError, LimitError, ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEMA = "sassay/manifest/1"
 MAX_MANIFEST_BYTES = 10 * 1024 * 1024
@@ -230,7 +232,7 @@ def _tagged(node: Node, key: str, value: Mapping[str, object]) -> Value:
             raise node.error(
                 key,
                 "not a constant",
-                'expected {none = true}, {dtype = "float16"}, {text = "..."} or {function = "NAME"}',
+                'use {none = true}, {dtype = "float16"}, {text = "..."} or {function = "NAME"}',
             )
 
 

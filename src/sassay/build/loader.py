@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import hashlib
 import importlib
 import linecache
 import math
 import textwrap
 import types
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triton import JITFunction
 from triton import language as tl
@@ -33,6 +33,9 @@ from sassay.build.values import (
     Value,
 )
 from sassay.build.wire import Extraction, FunctionKind, FunctionSource, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class MissingNameError(Exception):
@@ -100,7 +103,8 @@ class Loader:
         _quiet(node)
         ast.increment_lineno(tree, function.line - 1)
         namespace = self._modules[unit.file].__dict__
-        exec(compile(tree, unit.file, "exec", dont_inherit=True), namespace)  # noqa: S102 - only binds the name
+        # Executing a bare `def` binds its name and does nothing else.
+        exec(compile(tree, unit.file, "exec", dont_inherit=True), namespace)  # noqa: S102 - see above
         plain = namespace.pop(function.defined)
         plain.__module__ = unit.module
         if function.kind is FunctionKind.CONSTEXPR:
@@ -116,8 +120,6 @@ def salt(kernel: JITFunction[Any], place: str) -> None:
     Triton's key covers a kernel's text and line but not its file; two files that hold the same
     kernel would share one entry and one of them would lose its location.
     """
-    import hashlib
-
     kernel.hash = hashlib.sha256(f"{kernel.cache_key}:{place}".encode()).hexdigest()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sassay.build.wire import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 MAX_MESSAGE = 600
 _CHAIN = 50

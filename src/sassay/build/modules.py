@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sassay.errors import CompileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 MAX_SOURCE_BYTES = 10 * 1024 * 1024
 
@@ -32,7 +35,7 @@ class SourceFile:
         return name.replace("/", ".")
 
     def text(self) -> str:
-        """The file's text, with `\\n` as line end.
+        r"""The file's text, with `\\n` as line end.
 
         Raises:
             CompileError: It cannot be read, is too large, or is not UTF-8.

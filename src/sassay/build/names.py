@@ -3,20 +3,59 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from sassay.build.evaluate import dotted
-from sassay.build.scan import ScannedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sassay.build.scan import ScannedFile
 
 # Python names that Triton's code generator or Python itself knows; not looked up in the file.
 BUILTINS = frozenset(
     {
-        "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "getattr", "hasattr", "int",
-        "isinstance", "len", "list", "map", "max", "min", "pow", "print", "range", "repr", "reversed", "round",
-        "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip", "AssertionError", "Exception",
-        "NotImplementedError", "RuntimeError", "TypeError", "ValueError", "NotImplemented", "Ellipsis",
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "dict",
+        "divmod",
+        "enumerate",
+        "float",
+        "getattr",
+        "hasattr",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "pow",
+        "print",
+        "range",
+        "repr",
+        "reversed",
+        "round",
+        "set",
+        "slice",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "type",
+        "zip",
+        "AssertionError",
+        "Exception",
+        "NotImplementedError",
+        "RuntimeError",
+        "TypeError",
+        "ValueError",
+        "NotImplemented",
+        "Ellipsis",
     }
-)  # fmt: skip
+)
 
 _CONSTEXPR_FUNCTION = "constexpr_function"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -9,14 +10,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 import sassay
 from sassay.build.messages import from_noise
 from sassay.build.wire import Answer, Failed, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 TIMEOUT_S = 600.0
 """Longest time one kernel may take; ptxas needs minutes for the largest."""
@@ -134,10 +138,8 @@ class _Worker:
         """Ends the process and removes its folder."""
         self.alive = False
         if self._process.stdin is not None:
-            try:
+            with contextlib.suppress(OSError):  # it died with bytes in the pipe
                 self._process.stdin.close()
-            except OSError:  # it died with bytes in the pipe
-                pass
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.build.extract import Extracted
-from sassay.build.manifest import TypeTree, Variant
 from sassay.build.signature import NONE, is_pointer
 from sassay.build.values import FunctionRef, Literal, TupleValue, Value
 from sassay.build.wire import Job, SignatureTree
 from sassay.errors import CompileError
+
+if TYPE_CHECKING:
+    from sassay.build.extract import Extracted
+    from sassay.build.manifest import TypeTree, Variant
 
 _Path = tuple[int, ...]
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from sassay.build.evaluate import dotted
-from sassay.build.modules import SourceFile
 from sassay.errors import CompileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sassay.build.modules import SourceFile
 
 
 class Import:
@@ -94,10 +98,8 @@ class ScannedFile:
                     self._assign(targets, value, conditional=conditional)
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     self._add(name, value, conditional=conditional)
-                case ast.If(test=test):
-                    if dotted(test) not in {("TYPE_CHECKING",), ("typing", "TYPE_CHECKING")}:
-                        self._walk(statement.body, conditional=True)
-                    self._walk(statement.orelse, conditional=True)
+                case ast.If():
+                    self._if(statement)
                 case ast.Try():
                     self._walk(statement.body, conditional=conditional)
                     for handler in statement.handlers:
@@ -107,6 +109,11 @@ class ScannedFile:
                     self._walk(statement.body, conditional=conditional)
                 case _:
                     pass
+
+    def _if(self, statement: ast.If) -> None:
+        if dotted(statement.test) not in {("TYPE_CHECKING",), ("typing", "TYPE_CHECKING")}:
+            self._walk(statement.body, conditional=True)
+        self._walk(statement.orelse, conditional=True)
 
     def _import(self, alias: ast.alias, *, conditional: bool) -> None:
         # `import a.b` binds `a`; `import a.b as c` binds `c` to `a.b`.

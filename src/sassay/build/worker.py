@@ -9,10 +9,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, make_backend
 
+from sassay.build.loader import Loader, MissingNameError, salt
+from sassay.build.messages import explain, from_noise
 from sassay.build.options import IDENTITY
 from sassay.build.wire import Answer, Compiled, Failed, Job
 
@@ -33,9 +39,6 @@ def _serve(jobs: BinaryIO, answers: Any) -> None:
 
 
 def _answer(job: Job) -> Answer:
-    from sassay.build.loader import Loader, MissingNameError
-    from sassay.build.messages import explain, from_noise
-
     functions: Any = {}
     try:
         loader = Loader(job.extraction)
@@ -43,7 +46,7 @@ def _answer(job: Job) -> Answer:
         return _compile(job, loader)
     except (MissingNameError, _OptionError) as error:
         return Failed(str(error))
-    except Exception as error:  # noqa: BLE001 - whatever the compiler raises is this kernel's failure
+    except Exception as error:  # noqa: BLE001 - whatever the compiler raises fails this kernel only
         failed = explain(error, functions)
         printed = from_noise(_printed())
         if (
@@ -60,12 +63,6 @@ class _OptionError(Exception):
 
 
 def _compile(job: Job, loader: Any) -> Answer:
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource, make_backend
-
-    from sassay.build.loader import salt
-
     target = GPUTarget("cuda", job.arch, 32)
     wanted = {"enable_fp_fusion": True, **job.options}
     settled = make_backend(target).parse_options(dict(wanted))
@@ -96,7 +93,7 @@ def _tree(tree: Any) -> Any:
 def _folder(compiled: Any) -> str:
     """Name of the cache folder: the entry's files all lie in it."""
     paths = [str(path) for path in compiled.metadata_group.values()]
-    return os.path.basename(os.path.dirname(paths[0]))  # noqa: PTH119, PTH120 - a name, no file access
+    return Path(paths[0]).parent.name
 
 
 def _printed() -> str:
