@@ -9,6 +9,7 @@ import numpy as np
 from sassay.errors import ToolError
 from sassay.isa.sass import words as word
 from sassay.isa.sass.decoded import Decoded
+from sassay.isa.sass.listings import listing_lines
 from sassay.isa.sass.raw import RawDisassembler
 from sassay.isa.sass.store import INVALID, WordStore
 from sassay.isa.sass.tools import INSTALL_HINT, Tool, binary_option, find_tools
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sassay.isa.listing import ListingLine
     from sassay.isa.sass.words import Words
+    from sassay.model.code import SassCode
 
 FORM = "canonical-1"
 """Names how words are made canonical before they are decoded; changes with `words.canonical`."""
@@ -124,9 +127,16 @@ class Disassembler:
         Raises:
             ToolError: if no nvdisasm knows the architecture, or it fails.
         """
+        return self.normal_texts(arch, word.section_words(code))
+
+    def normal_texts(self, arch: str, original: Words) -> list[str]:
+        """What nvdisasm prints for each word, see `raw.TARGET_MARK`.
+
+        Raises:
+            ToolError: if no nvdisasm knows the architecture, or it fails.
+        """
         self.require(arch)
         store = self._store(arch)
-        original = word.section_words(code)
         unique = word.unique(word.canonical(original))
         printed = store.texts(unique)
         texts = [printed[row] for row in unique.inverse.tolist()]
@@ -137,6 +147,14 @@ class Disassembler:
             for place, row in zip(refused, again.inverse.tolist(), strict=True):
                 texts[place] = printed[row]
         return texts
+
+    def listing(self, code: SassCode) -> tuple[ListingLine, ...]:
+        """One kernel as nvdisasm prints it, `.reuse` flags included.
+
+        Raises:
+            ToolError: if no nvdisasm knows the architecture, or it fails.
+        """
+        return listing_lines(code, self.texts(code.arch, code.code))
 
     def close(self) -> None:
         """Keep what was learned. The object can still be used."""

@@ -1,0 +1,61 @@
+"""How deep a change between two kernels goes, the first tier that holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sassay.isa.sass import words as word
+from sassay.isa.sass.decoded import census
+from sassay.isa.sass.normal import normalize
+from sassay.isa.sass.renaming import renamed
+from sassay.model.layers import Tier
+
+if TYPE_CHECKING:
+    from sassay.isa.sass.disassembler import Disassembler
+    from sassay.model.code import SassCode
+
+
+def tier(before: SassCode, after: SassCode, disassembler: Disassembler) -> Tier:
+    """Compare two kernels.
+
+    nvdisasm is asked only where the words themselves do not decide. Equal words that refer to
+    other constants, or other immediates between equal opcodes, are a change of substance: such
+    kernels are `reordered`, the deepest tier that keeps the multiset of opcodes.
+
+    Raises:
+        ToolError: if nvdisasm is needed and missing, or fails.
+    """
+    if before == after:
+        return Tier.IDENTICAL
+    one, other = normalize(before), normalize(after)
+    if before.arch == after.arch:
+        if one.same_layout(other):
+            return Tier.RELOCATED
+        if one.same_instructions(other):
+            return Tier.RESCHEDULED
+    left = before.code[: len(one.words) * word.WORD_BYTES]
+    right = after.code[: len(other.words) * word.WORD_BYTES]
+    disassembler.require(before.arch)
+    disassembler.require(after.arch)
+    # Sections are decoded with their trailing bytes, so that a cut one is not equal to a whole one.
+    left += one.trailing
+    right += other.trailing
+    decoded = disassembler.opcodes([(before.arch, left), (after.arch, right)])
+    first, second = decoded
+    if first is None or second is None or first.trailing_bytes != second.trailing_bytes:
+        return Tier.RECOMPOSED
+    if census(first) != census(second):
+        return Tier.RECOMPOSED
+    names = [[item.names[i] for i in item.opcodes.tolist()] for item in (first, second)]
+    same_constants = [r for _, r in one.references] == [r for _, r in other.references]
+    if (
+        names[0] == names[1]
+        and same_constants
+        and [place for place, _ in one.references] == [place for place, _ in other.references]
+        and renamed(
+            disassembler.normal_texts(before.arch, one.words),
+            disassembler.normal_texts(after.arch, other.words),
+        )
+    ):
+        return Tier.RENAMED
+    return Tier.REORDERED
