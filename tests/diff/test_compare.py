@@ -441,7 +441,7 @@ def test_a_wheel_of_thousands_of_families_is_compared_in_seconds() -> None:
                 kernel(
                     f"family{n // 5}",
                     name=f"k{n}",
-                    sass={f"OP{(n + i) % 97}": 3 + i + (shift if n % 10 == 0 else 0) for i in range(40)},
+                    sass={f"OP{(n + i) % 97}": 3 + i + shift * (n % 10 == 0) for i in range(40)},
                     spec=Specialization(template_arguments=(str(n % 5),)),
                 )
                 for n in range(8000)

@@ -102,7 +102,7 @@ def test_relative_places_leave_out_what_a_build_stamps() -> None:
         ("bitsandbytes-0.50.1-py3-none-manylinux_2_24_x86_64.whl!b/libb_cuda126.so!fatbin.3",
          "bitsandbytes-0.50.2-py3-none-manylinux_2_28_x86_64.whl!b/libb_cuda126.so!fatbin.7"),
         (f"{key}/k.cubin", f"{key[::-1]}/k.cubin"),
-        ("kernel.gemm.0123456789abcdef0123/kernel.cubin", "kernel.gemm.fedcba98765432100123/kernel.cubin"),
+        ("kernel.gemm.0123456789abcdef0123/k.cubin", "kernel.gemm.fedcba98765432100123/k.cubin"),
         ("flashinfer/0.2.14/cached_ops/x.so", "flashinfer/0.3.0rc1/cached_ops/x.so"),
     ]  # fmt: skip
     for one, other in same:

@@ -25,7 +25,11 @@ _LISTED = 4
 
 def versions(kernel: Kernel, field: str) -> tuple[str, ...]:
     """The known values of one field of a kernel's toolchains, sorted."""
-    return tuple(sorted({value for t in kernel.toolchains if (value := _value(t, field))}))
+    return _versions(kernel.toolchains, field)
+
+
+def _versions(toolchains: Sequence[Toolchain], field: str) -> tuple[str, ...]:
+    return tuple(sorted({value for t in toolchains if (value := _value(t, field))}))
 
 
 def _value(toolchain: Toolchain, field: str) -> str | None:
@@ -36,8 +40,9 @@ def _value(toolchain: Toolchain, field: str) -> str | None:
 def tally(state: State, field: str) -> Counter[str]:
     """Kernels by the value of one field; kernels that do not tell are left out."""
     counts: Counter[str] = Counter()
-    for kernel in state.kernels:
-        counts.update(versions(kernel, field))
+    for made_by, kernels in Counter(kernel.toolchains for kernel in state.kernels).items():
+        for value in _versions(made_by, field):
+            counts[value] += kernels
     return counts
 
 
