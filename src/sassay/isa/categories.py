@@ -14,11 +14,13 @@ What a reader may ask about:
 - `HADD2.F32` is how ptxas spells the conversion of half to single precision.
 - Texture and surface accesses read and write global memory through another unit and count as
   `global_memory`, `sured` and its like as `atomic`. So does the control of caches.
+- What only graphics shaders use (`ALD`, `AST`, `IPA`, `ISBERD`, `OUT`, `PIXLD`) stays `other`.
 - `wmma.load` and `wmma.store` belong to `wmma`, hence to `tensor_core`.
 """
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -59,7 +61,7 @@ class Row(msgspec.Struct, frozen=True):
     Attributes:
         category: Where they belong.
         heads: Blank-separated dotted prefixes. `cp.async` matches `cp.async` and what continues
-            it with a dot or `::`; a trailing `*` matches any continuation of the last word.
+            it with a dot or `::`. `*` stands for any letters and digits, `?` for one.
         having: Blank-separated modifiers, one of which the opcode must have anywhere after its
             first word (`shared` matches `shared::cta` too). Empty: any.
     """
@@ -69,10 +71,8 @@ class Row(msgspec.Struct, frozen=True):
     having: str = ""
 
 
-_FLOATS = (
-    "f16 f16x2 bf16 bf16x2 f32 f32x2 f64 tf32 "
-    "e4m3 e5m2 e4m3x2 e5m2x2 e2m1x2 e2m3x2 e3m2x2 ue8m0x2 ue8m0 e2m1 e2m3 e3m2"
-)
+FLOAT_TYPES = "f16* bf16* f32* f64 tf32* e?m?* ue?m?*"
+"""PTX modifiers that name a floating-point type, as `Row.having` spells them."""
 
 _ARITHMETIC = "add sub mul fma mad min max abs neg setp set selp slct testp copysign div sqrt rcp"
 
@@ -97,7 +97,7 @@ PTX_ROWS: tuple[Row, ...] = (
     Row("conversion", "cvt"),
     Row("special_function", "ex2 lg2 sin cos tanh rsqrt"),
     Row("special_function", "div sqrt rcp", having="approx full"),
-    Row("float_arithmetic", _ARITHMETIC, having=_FLOATS),
+    Row("float_arithmetic", _ARITHMETIC, having=FLOAT_TYPES),
     Row("address_and_move", "mov cvta selp isspacep alloca stacksave stackrestore"),
     Row("integer_arithmetic", "add addc sub subc mul mul24 mad mad24 madc div rem sad abs neg"),
     Row("integer_arithmetic", "min max setp set slct dp2a dp4a popc clz bfind fns brev bfe bfi"),
@@ -110,7 +110,7 @@ PTX_ROWS: tuple[Row, ...] = (
 
 SASS_ROWS: tuple[Row, ...] = (
     Row("tensor_core", "HMMA IMMA DMMA BMMA QMMA OMMA HGMMA IGMMA QGMMA BGMMA OGMMA DGMMA"),
-    Row("tensor_core", "UTCHMMA UTCIMMA UTCQMMA UTCOMMA UTCMXQMMA UTCDMMA UTCBMMA"),
+    Row("tensor_core", "UTC*MMA"),
     Row("warpgroup", "WARPGROUP WARPGROUPSET WGDEPBAR USETMAXREG SETMAXREG"),
     Row("tensor_memory", "LDTM STTM LDT STT UTC* UVIRTCOUNT"),
     Row("tma", "UTMA* UBLKCP UBLKRED UBLKPF"),
@@ -120,7 +120,7 @@ SASS_ROWS: tuple[Row, ...] = (
     Row("local_memory", "LDL STL"),
     Row("constant_memory", "LDC ULDC LDCU"),
     Row("global_memory", "LDG STG LD ST LDGMC STGMC USTGR CCTL CCTLL CCTLT CCTLS CCTLP UCCTL"),
-    Row("global_memory", "TEX TLD TLD4 TMML TXD TXQ TXA SULD SUST SUQUERY"),
+    Row("global_memory", "TEX TLD TLD4 TMML TXD TXQ TXA FOOTPRINT SULD SUST SUQUERY"),
     Row("synchronization", "BAR MEMBAR FENCE SYNCS SYNCSU ARRIVES DEPBAR ERRBAR CGAERRBAR"),
     Row("synchronization", "ACQBULK ACQSHMINIT PREEXIT CGABAR* UCGABAR* UGETNEXTWORKID B2R R2B"),
     Row("warp_exchange", "SHFL VOTE VOTEU MATCH REDUX CREDUX ELECT MOVM"),
@@ -130,13 +130,13 @@ SASS_ROWS: tuple[Row, ...] = (
     Row("float_arithmetic", "FADD FADD2 FADD32I FMUL FMUL2 FMUL32I FFMA FFMA2 FFMA32I FCHK"),
     Row("float_arithmetic", "FMNMX FMNMX3 FSEL FSET FSETP FCMP FSWZADD FHADD FHFMA"),
     Row("float_arithmetic", "HADD2 HADD2_32I HMUL2 HMUL2_32I HFMA2 HFMA2_32I HMNMX2 HSET2 HSETP2"),
-    Row("float_arithmetic", "DADD DMUL DFMA DSETP DMNMX DSET VHMNMX"),
+    Row("float_arithmetic", "DADD DMUL DFMA DSETP DMNMX DSET VHMNMX QADD4 QMUL4 QFMA4"),
     Row("address_and_move", "IMAD", having="MOV"),
-    Row("address_and_move", "MOV MOV32I UMOV SEL S2R S2UR CS2R CS2UR R2UR P2R R2P UP2UR UR2UP"),
+    Row("address_and_move", "MOV MOV32I MOV64IUR SEL S2R S2UR CS2R CS2UR R2UR P2R R2P UP2UR UR2UP"),
     Row("address_and_move", "UCLEA QSPC LEPC GETLMEMBASE SETLMEMBASE"),
     Row("integer_arithmetic", "IADD IADD2 IADD3 IADD32I IMAD IMUL IMUL32I IABS IMNMX ISETP ISET"),
     Row("integer_arithmetic", "ISCADD ISCADD32I IDP IDP4A LEA LOP LOP3 LOP32I SHF SHL SHR"),
-    Row("integer_arithmetic", "BMSK BREV FLO POPC PRMT SGXT BFE BFI PLOP3 PSETP PSET XMAD"),
+    Row("integer_arithmetic", "BMSK BREV FLO POPC PRMT SGXT BFE BFI PLOP3 PSETP PSET CLMAD XMAD"),
     Row("integer_arithmetic", "VABSDIFF VABSDIFF4 VIADD VIADDMNMX VIMNMX VIMNMX3"),
     Row("control", "BRA BRX BRXU BREAK BSSY BSYNC BMOV BPT CALL EXIT JMP JMX JMXU KILL RET RTT"),
     Row("control", "NOP NANOSLEEP YIELD WARPSYNC ENDCOLLECTIVE RPCMOV PMTRIG SETCTAID CSMTEST IDE"),
@@ -147,44 +147,33 @@ class _Matcher(msgspec.Struct, frozen=True):
     """A row, ready to match."""
 
     category: str
-    heads: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    having: frozenset[str]
+    heads: re.Pattern[str]
+    having: re.Pattern[str] | None
 
-    def matches(self, opcode: str, modifiers: frozenset[str]) -> bool:
-        """Whether the row holds for an opcode with these modifiers."""
-        if self.having and not self.having & modifiers:
-            return False
-        if opcode.startswith(self.prefixes):
-            return True
-        return any(
-            opcode.startswith(head) and opcode[len(head) : len(head) + 1] in {"", ".", ":"}
-            for head in self.heads
-        )
+    def matches(self, opcode: str) -> bool:
+        """Whether the row holds for an opcode."""
+        head = self.heads.match(opcode)
+        return head is not None and (self.having is None or bool(self.having.search(opcode)))
+
+
+def _alternatives(words: str) -> str:
+    return "|".join(
+        re.escape(word).replace(r"\*", r"\w*").replace(r"\?", r"\w") for word in words.split()
+    )
 
 
 def _compile(rows: tuple[Row, ...]) -> tuple[_Matcher, ...]:
-    matchers = []
-    for row in rows:
-        words = row.heads.split()
-        matchers.append(
-            _Matcher(
-                row.category,
-                tuple(word for word in words if not word.endswith("*")),
-                tuple(word[:-1] for word in words if word.endswith("*")),
-                frozenset(row.having.split()),
-            )
+    return tuple(
+        _Matcher(
+            row.category,
+            re.compile(rf"(?:{_alternatives(row.heads)})(?![^.:])"),
+            re.compile(rf"[.:](?:{_alternatives(row.having)})(?![^.:])") if row.having else None,
         )
-    return tuple(matchers)
+        for row in rows
+    )
 
 
 _MATCHERS = {Layer.PTX: _compile(PTX_ROWS), Layer.SASS: _compile(SASS_ROWS)}
-
-
-def modifiers(opcode: str) -> frozenset[str]:
-    """The words of an opcode after the first, `shared::cta` as itself and as its parts."""
-    words = opcode.split(".")[1:]
-    return frozenset(words).union(*(word.split("::") for word in words))
 
 
 @lru_cache(maxsize=65_536)
@@ -200,17 +189,13 @@ def category(layer: Layer, opcode: str) -> str:
     """
     found = _lookup(_MATCHERS[layer], opcode)
     # A uniform-datapath form (UIADD3, UFFMA, UF2F ...) is its vector form on another unit.
-    if found is None and layer is Layer.SASS and opcode.startswith("U"):
+    if found is None and layer == Layer.SASS and opcode.startswith("U"):
         found = _lookup(_MATCHERS[layer], opcode[1:])
     return found or "other"
 
 
 def _lookup(matchers: tuple[_Matcher, ...], opcode: str) -> str | None:
-    words = modifiers(opcode)
-    for matcher in matchers:
-        if matcher.matches(opcode, words):
-            return matcher.category
-    return None
+    return next((row.category for row in matchers if row.matches(opcode)), None)
 
 
 def summarize(layer: Layer, census: Mapping[str, int]) -> dict[str, int]:
