@@ -38,7 +38,7 @@ def grouped_matmul_described_kernel(
     a_ptr, b_ptr, c_ptr, starts_ptr, rows, experts, n, k,
     TILE_M: tl.constexpr, TILE_N: tl.constexpr, TILE_K: tl.constexpr,
 ):  # fmt: skip
-    """One expert's rows lie together from `starts[expert]`, a multiple of TILE_M; by descriptors."""
+    """One expert's rows lie together from `starts[expert]`, a multiple of TILE_M."""
     expert = tl.program_id(1)
     begin = tl.load(starts_ptr + expert)
     count = tl.load(starts_ptr + expert + 1) - begin
@@ -60,7 +60,7 @@ def grouped_matmul_described_kernel(
 def low_rank_matmul_kernel(
     a_ptr, b_ptr, c_ptr, m, n, k, TILE_N: tl.constexpr, TILE_K: tl.constexpr
 ):
-    """Sixteen rows at a time: too few for a warpgroup's matrix instruction on any architecture."""
+    """Sixteen rows at a time: too few for a warpgroup's matrix instruction."""
     row = tl.program_id(0) * 16 + tl.arange(0, 16)
     col = tl.program_id(1) * TILE_N + tl.arange(0, TILE_N)
     inner = tl.arange(0, TILE_K)
@@ -75,10 +75,10 @@ def low_rank_matmul_kernel(
 
 @triton.jit
 def attention_kernel(
-    q_ptr, k_ptr, v_ptr, out_ptr, length, stride, scale,
+    q_ptr, k_ptr, v_ptr, out_ptr, stride, scale,
     DIM: tl.constexpr, TILE_M: tl.constexpr, TILE_N: tl.constexpr,
 ):  # fmt: skip
-    """Causal attention of one head; length is a multiple of both tiles."""
+    """Causal attention of one head; the length is a multiple of both tiles."""
     tile = tl.program_id(0)
     lanes = tl.arange(0, DIM)
     head = tl.program_id(1) * DIM + lanes
