@@ -64,7 +64,7 @@ class ArchiveFolder(Folder):
 
     def place(self, name: str) -> str:
         """The place of a file of this folder, for messages."""
-        return f"{self.path}{name}" if self.path.endswith("!") else f"{self.path}/{name}"
+        return f"{self.path}{name}" if self.path.endswith("!") else Folder.place(self, name)
 
 
 def _unique(path: str, taken: dict[str, Member]) -> str:

@@ -42,6 +42,10 @@ def _pair_order(entry: Entry) -> tuple[str, bool, str]:
 def read_entry(entry: Entry, folder: Folder, context: Context) -> Iterator[Found | Entry]:
     """Yield what one file holds, or the entry itself where it is an archive."""
     suffix = entry.name.rpartition(".")[2].lower()
+    if entry.size == 0:
+        if suffix in CODE_SUFFIXES:
+            yield Diagnostic(Level.ERROR, entry.path, f"0 bytes: expected a {suffix}")
+        return
     try:
         format_ = sniff(entry.head(), entry.name)
     except (SassayError, OSError) as error:
@@ -52,8 +56,8 @@ def read_entry(entry: Entry, folder: Folder, context: Context) -> Iterator[Found
         return
     if format_ is Format.UNKNOWN:
         if suffix in CODE_SUFFIXES:
-            what = "0 bytes" if entry.size == 0 else "unknown content"
-            yield Diagnostic(Level.ERROR, entry.path, f"{what}: expected a {suffix}")
+            message = f"unknown content: expected a {suffix}"
+            yield Diagnostic(Level.ERROR, entry.path, message)
         return
     context.report(entry.path)
     layout = "/".join(part for part in (folder.label, entry.path) if part)
