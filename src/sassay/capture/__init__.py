@@ -3,6 +3,8 @@
 from sassay.capture.build import build_state, open_state
 from sassay.capture.evidence import load_evidence
 from sassay.capture.families import GENERIC_WRAPPERS, qualify_families
+from sassay.capture.listing import kernel_listing
+from sassay.capture.merge import merge_states
 from sassay.capture.ondisk import SUFFIX, is_capture, read_capture, verify_capture, write_capture
 from sassay.capture.query import QueryResult, query
 from sassay.capture.store import CodeArchive
@@ -16,7 +18,9 @@ __all__ = [
     "build_state",
     "cache_dir",
     "is_capture",
+    "kernel_listing",
     "load_evidence",
+    "merge_states",
     "open_state",
     "qualify_families",
     "query",

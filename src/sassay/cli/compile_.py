@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +40,8 @@ def compile_command(
     ] = None,
     env: o.EnvOpt = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Compilers at once.")
-    ] = None,
+        int, typer.Option("--jobs", "-j", min=1, max=256, help="Compilers at once.")
+    ] = 2,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Compile the Triton kernels that a manifest names: no GPU, no torch, nothing imported.
@@ -59,22 +62,19 @@ def compile_command(
     measured = {}
     for path in evidence or ():
         measured.update(load_evidence(Path(path)))
-    with (
-        tempfile.TemporaryDirectory(prefix="sassay-compile-") as scratch,
-        Session(quiet=quiet) as session,
-    ):
+    with Session(quiet=quiet) as session, _cache_folder(session.cache, manifest, root) as folder:
         run = compile_manifest(
             loaded,
             archs=tuple(arch or ()),
-            cache_dir=Path(scratch),
-            jobs=jobs,
-            progress=session.progress.note,
+            cache_dir=folder,
+            progress=lambda done, of, title: session.progress.note(f"[{done}/{of}] {title}"),
+            workers=jobs,
         )
         state = session.open_compiled(
             run,
-            label=label or output.name.removesuffix(".sassay"),
+            label=label or loaded.label or output.name.removesuffix(".sassay"),
             evidence=measured,
-            environment=parse_environment(env or ()),
+            environment={**loaded.environment, **parse_environment(env or ())},
         )
         session.progress.note(f"writing {output}")
         write_capture(state, session.store, output)
@@ -91,3 +91,25 @@ def compile_command(
             "(the others are captured)\n"
         )
         raise typer.Exit(2)
+
+
+@contextmanager
+def _cache_folder(cache: Path, manifest: Path, root: Path | None) -> Iterator[Path]:
+    """The folder that keeps what this manifest compiled to, so that a second run reuses it.
+
+    A second process that compiles the same manifest at the same time gets a folder of its own.
+    """
+    import fcntl  # POSIX only, as Triton is
+
+    identity = f"{manifest.resolve()}\0{root.resolve() if root else ''}"
+    name = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    kept = cache / "compile" / name
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept.parent / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            with tempfile.TemporaryDirectory(prefix="sassay-compile-") as scratch:
+                yield Path(scratch)
+            return
+        yield kept

@@ -91,7 +91,8 @@ def report_and_status(
             baseline=judging.baseline,
             strict=judging.strict,
             families=judging.families,
-            all_=judging.all,
+            all_=judging.all or bool(judging.kernels),
+            inputs=judging.states,
         )
         check = _check(judging, policy, states, diff)
         code = _code_diffs(judging, states, diff, session)
@@ -135,6 +136,7 @@ def compare_states(
     strict: bool = False,
     families: tuple[str, ...] = (),
     all_: bool = False,
+    inputs: tuple[str, ...] = (),
 ) -> Diff | None:
     """Compare states; None for one state that is not compared across architectures.
 
@@ -147,6 +149,7 @@ def compare_states(
         strict: Relocated and rescheduled kernels count as changed.
         families: Family globs to keep.
         all_: Keep unchanged kernels in `changes`.
+        inputs: The states as written on the command line, for the next steps.
     """
     if len(states) < 2 and across is None:
         return None
@@ -159,6 +162,8 @@ def compare_states(
         groups=dict(groups),
         families=families,
         all=all_,
+        cache_dir=session.cache,
+        inputs=inputs,
     )
     return compare(states, session.store, session.disassembler, options)
 

@@ -11,7 +11,7 @@ from sassay.errors import UsageError
 
 def schema_command(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="state, diff, check, code, policy or manifest.")
+        str, typer.Argument(metavar="NAME", help="state, diff, check, code or policy.")
     ],
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a document.
@@ -34,13 +34,11 @@ def _schema(name: str) -> dict[str, object]:
         from sassay.policy import policy_schema
 
         return policy_schema()
-    if name == "manifest":
-        from sassay.build import manifest_schema
+    from sassay.report import SCHEMAS, schema
 
-        return manifest_schema()
-    from sassay.report import schema, schema_names
-
-    if name not in schema_names():
-        known = ", ".join([*schema_names(), "policy", "manifest"])
-        raise UsageError(f"no schema is named {name!r}", hint=f"one of: {known}")
-    return schema(name)
+    known = {full.partition("/")[0]: full for full in SCHEMAS}
+    if name not in known:
+        names = ", ".join([*sorted(known), "policy"])
+        raise UsageError(f"no schema is named {name!r}", hint=f"one of: {names}")
+    found: dict[str, object] = schema(known[name])
+    return found

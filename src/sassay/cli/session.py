@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sassay.cli.progress import Progress
-from sassay.errors import UsageError
+from sassay.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from sassay.build import CompileRun
     from sassay.capture import CodeArchive
     from sassay.isa.sass import Disassembler
     from sassay.model.artifact import Scalar
@@ -46,7 +47,7 @@ class Session(AbstractContextManager["Session"]):
         from sassay.capture import CodeArchive, cache_dir
         from sassay.isa.sass import Disassembler
 
-        self.cache: Path | None = cache_dir()
+        self.cache: Path = cache_dir()
         self.store: CodeArchive = CodeArchive()
         self.disassembler: Disassembler = Disassembler(self.cache)
         self.progress = Progress(enabled=not quiet)
@@ -97,6 +98,75 @@ class Session(AbstractContextManager["Session"]):
             environment=environment or {},
             progress=self.progress.note,
         )
+
+    def open_merged(
+        self,
+        arguments: Sequence[str],
+        *,
+        label: str,
+        archs: Sequence[str] = (),
+        evidence: Mapping[str, Evidence] | None = None,
+        environment: Mapping[str, Scalar] | None = None,
+    ) -> State:
+        """Open several inputs as one state.
+
+        Args:
+            arguments: The inputs; a single one may be a capture to relabel.
+            label: The state's name.
+            archs: Architecture globs to keep.
+            evidence: Measurements to attach.
+            environment: Facts of the environment to add.
+        """
+        from sassay.capture import merge_states
+
+        states = [
+            self.open(
+                argument, archs=archs, label=label, evidence=evidence, environment=environment
+            )
+            for argument in arguments
+        ]
+        return states[0] if len(states) == 1 else merge_states(states, label=label)
+
+    def open_compiled(
+        self,
+        run: CompileRun,
+        *,
+        label: str,
+        evidence: Mapping[str, Evidence] | None = None,
+        environment: Mapping[str, Scalar] | None = None,
+    ) -> State:
+        """The state of what a manifest compiled to; its failures become diagnostics.
+
+        Args:
+            run: The compilation.
+            label: The state's name.
+            evidence: Measurements to attach.
+            environment: Facts of the environment to add.
+
+        Raises:
+            InputError: Nothing compiled; the first failure is quoted.
+        """
+        import msgspec
+
+        from sassay.capture import build_state
+
+        if run.failures and not (run.compiled or run.reused):
+            first = run.failures[0]
+            raise InputError(
+                f"no kernel compiled; the first of {len(run.failures)}: {first.message}",
+                artifact=first.place,
+            )
+        state = build_state(
+            str(run.caches),
+            label=label,
+            store=self.store,
+            disassembler=self.disassembler,
+            evidence=evidence or {},
+            environment=environment or {},
+            progress=self.progress.note,
+        )
+        diagnostics = tuple(sorted((*state.diagnostics, *run.failures)))
+        return msgspec.structs.replace(state, diagnostics=diagnostics)
 
     def open_all(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """One line without control characters; each is written as `\\xNN`.
+    r"""One line without control characters; each is written as `\xNN`.
 
     Args:
         text: Anything, such as a message that names a file.

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sassay.errors import SassayError
 from sassay.model.artifact import (
     Artifact,
@@ -20,6 +22,7 @@ from sassay.model.artifact import (
     SourceKind,
 )
 from sassay.model.state import Diagnostic, Level
+from sassay.sources import sidecar
 from sassay.sources.ptx_text import decode_ptx
 from sassay.sources.triton_metadata import TritonMetadata, read_metadata
 from sassay.sources.ttir import TtirHeader, module_options, read_header
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 GROUP_PREFIX = "__grp__"
 MAX_LONE_JSON = 1 << 16
 """A JSON with nothing beside it is looked at only where it may be half of a cache entry."""
+_SIDECAR = "sassay.json"
 _STAGES = ("source", "ttir", "ttgir", "glir", "llir", "ptx", "cubin", "sass")
 _IR_STAGES = frozenset({"source", "ttir", "ttgir", "glir", "llir"})
 _HEADER_STAGES = ("ttir", "source", "ttgir", "glir")
@@ -58,7 +62,9 @@ def _compilations(folder: Folder) -> dict[str, dict[str, Entry]]:
     stems: dict[str, dict[str, Entry]] = {}
     for name, entry in folder.entries.items():
         stem, dot, suffix = name.rpartition(".")
-        if dot and name not in folder.taken and (suffix in _STAGES or suffix == "json"):
+        if name.endswith(sidecar.SUFFIX):
+            stems.setdefault(name.removesuffix(sidecar.SUFFIX), {})[_SIDECAR] = entry
+        elif dot and name not in folder.taken and (suffix in _STAGES or suffix == "json"):
             stems.setdefault(stem, {})[suffix] = entry
     return {
         stem: stages
@@ -126,6 +132,12 @@ def _read_code(
         yield Diagnostic(Level.ERROR, folder.place(f"{stem}.cubin"), "0 bytes: expected a cubin")
         return
     info = _compile_info(stem, stages, metadata)
+    if _SIDECAR in stages:
+        place = folder.place(f"{stem}.{_SIDECAR}")
+        try:
+            info = _with_sidecar(info, bytes(stages[_SIDECAR].load()), place)
+        except (SassayError, OSError) as error:
+            yield _bad(place, error)
     kind = SourceKind.INDUCTOR if is_inductor_name(info.name) else SourceKind.TRITON
     for stage, artifact_kind in (("ptx", ArtifactKind.PTX), ("cubin", ArtifactKind.CUBIN)):
         if stage not in stages:
@@ -169,6 +181,14 @@ def _compile_info(
         metadata=launch,
         frontend=metadata.frontend if metadata else None,
         location=header.location if header else None,
+    )
+
+
+def _with_sidecar(info: CompileInfo, data: bytes, place: str) -> CompileInfo:
+    """Signature and divisibility stay Triton's own, so that live caches compare with these."""
+    record = sidecar.read_sidecar(data, artifact=place)
+    return msgspec.structs.replace(
+        info, constants=record.constants, location=record.location or info.location
     )
 
 
