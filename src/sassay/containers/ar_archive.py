@@ -2,8 +2,8 @@
 
 Layout: an 8-byte magic, then for each member a header of 60 characters (name 16, date 12, uid 6,
 gid 6, mode 8, size 10, two end marks) and its content, padded to an even offset. GNU keeps long
-names in a member `//` and refers to them by `/offset`; BSD writes `#1/length` and puts the name first in
-the content. `/`, `/SYM64/` and `__.SYMDEF*` are symbol tables.
+names in a member `//` and refers to them by `/offset`; BSD writes `#1/length` and puts the name
+first in the content. `/`, `/SYM64/` and `__.SYMDEF*` are symbol tables.
 """
 
 from __future__ import annotations

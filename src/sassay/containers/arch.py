@@ -27,11 +27,20 @@ _SVAL = 4
 _ARCH_OPTION = re.compile(r"-arch(?:=|\s+)sm_(\d+)([af]?)")
 
 
+VOLTA = 70
+"""From here on an instruction takes 16 bytes, before it 8 with control words between."""
+
+
+def arch_number(elf: Elf) -> int:
+    """Such as 90 for sm_90a."""
+    return elf.flags & 0xFF if elf.abi <= OLD_ABI else elf.flags >> 8 & 0xFFFF
+
+
 def arch_name(elf: Elf) -> str:
     """Such as `sm_90a`; `sm_0` would be a cubin that names none."""
+    number = arch_number(elf)
     if elf.abi <= OLD_ABI:
-        return f"sm_{elf.flags & 0xFF}{'a' if elf.flags & _OLD_SPECIFIC else ''}"
-    number = elf.flags >> 8 & 0xFFFF
+        return f"sm_{number}{'a' if elf.flags & _OLD_SPECIFIC else ''}"
     if elf.flags & _NEW_SPECIFIC or _compat(elf).get(_COMPAT_SPECIFIC):
         return f"sm_{number}a"
     suffixes = {

@@ -10,14 +10,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.containers.elf import SHT_REL, SHT_RELA, STT_OBJECT, Elf, Section
 from sassay.containers.mangled import stable_symbol
 from sassay.errors import LimitError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _BANK = re.compile(r"\.nv\.constant([1-9]\d?)(?:\.(.+))?", re.DOTALL)
 _INSTRUCTION = 16
+_LDCU = 0x7AC
+_LDCU_OFFSET = 0x1FFFE000000000
+_BAR = 0xB1D
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,14 @@ class SharedBank:
     addresses: tuple[tuple[int, str], ...]
     objects: tuple[tuple[int, int, str], ...]
 
-    def named(self, offsets: list[int]) -> list[tuple[str, bytes]]:
+    def named(self, offsets: Sequence[int]) -> list[tuple[str, bytes]]:
         """What the code names, in the order of `offsets`, independent of where it lies.
 
         An address is its symbol, an object its bytes; an offset that lies in neither stands for the
-        whole bank.
+        whole bank, as do no offsets at all (code that cannot be searched for them).
         """
+        if not offsets:
+            return [(f"c{self.number}", self.content)]
         found: list[tuple[str, bytes]] = []
         for offset in offsets:
             label = self._address_at.get(offset)
@@ -123,33 +132,33 @@ class ConstantBanks:
             if section.type not in {SHT_REL, SHT_RELA} or ".nv.constant" not in section.name:
                 continue
             found = fills.setdefault(section.info, [])
-            for entry in elf.relocations(section):
-                name = elf.symbols[entry.symbol].name if entry.symbol < len(elf.symbols) else ""
-                found.append((entry.offset, f"{name}+{entry.addend}" if entry.addend else name))
+            for offset, _, symbol, addend in elf.relocations(section):
+                name = elf.symbol_at(symbol, section).name
+                found.append((offset, f"{name}+{addend}" if addend else name))
             found.sort()
         return fills
 
 
-def constant_operands(code: bytes) -> dict[int, list[int]]:
+def constant_operands(code: bytes) -> dict[int, list[int]] | None:
     """Byte offsets of the constant-bank operands of 16-byte instructions, by bank, banks 1 up.
 
-    Bits 54..58 hold the bank and 38..53 the byte offset where the operand form (bits 9..11) or the
-    opcode says that one operand is a constant. Checked on what nvdisasm prints for sm_75 to
-    sm_120: it finds every one, and may name one too many.
+    Operand forms 3 and 5 (bits 9..11) take a constant as their third or second operand; bits
+    54..58 then hold the bank and 38..53 the byte offset (37..52 in LDCU; BAR keeps a barrier's
+    number there). That names just what nvdisasm prints, for all kernels of bitsandbytes for sm_75
+    to sm_120 and our own. None: the code is no whole number of instructions.
     """
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 - loaded with the first cubin that shares constants
 
     if len(code) % _INSTRUCTION:
-        return {}
+        return None
     low = np.frombuffer(code, "<u8")[::2]
-    bank = (low >> np.uint64(54)) & np.uint64(0x1F)
-    form = (low >> np.uint64(9)) & np.uint64(7)
+    form = low & np.uint64(0xE00)
+    low = low[(form == np.uint64(0x600)) | (form == np.uint64(0xA00))]
     opcode = low & np.uint64(0xFFF)
-    named = (bank > 0) & (
-        (form == np.uint64(5)) | (form == np.uint64(6)) | (opcode == np.uint64(0x7AC))
-    )
-    pairs = np.unique(((low[named] >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64))
+    low = np.where(opcode == np.uint64(_LDCU), low + (low & np.uint64(_LDCU_OFFSET)), low)
+    low = low[opcode != np.uint64(_BAR)]
+    pairs = np.unique(((low >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64))
     found: dict[int, list[int]] = {}
-    for pair in pairs.tolist():
+    for pair in pairs[pairs > 0xFFFF].tolist():
         found.setdefault(pair >> 16, []).append(pair & 0xFFFF)
     return found

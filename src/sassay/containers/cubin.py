@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sassay.containers import limits
-from sassay.containers.arch import arch_name
+from sassay.containers.arch import VOLTA, arch_name, arch_number
 from sassay.containers.constants import ConstantBanks, constant_operands
 from sassay.containers.digest import code_digest
 from sassay.containers.elf import (
@@ -94,10 +94,11 @@ class Cubin:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What all kernels of one cubin share."""
+    """What all kernels of one cubin share; `wide` where an instruction takes 16 bytes."""
 
     elf: Elf
     arch: str
+    wide: bool
     relocations: dict[int, tuple[Section, ...]]
     totals: SymbolTotals
     banks: ConstantBanks
@@ -126,7 +127,9 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
     for section in elf.sections:
         if section.type in {SHT_REL, SHT_RELA} and section.size:
             relocations[section.info] = (*relocations.get(section.info, ()), section)
-    context = _Context(elf, arch, relocations, symbol_totals(elf), ConstantBanks(elf))
+    context = _Context(
+        elf, arch, arch_number(elf) >= VOLTA, relocations, symbol_totals(elf), ConstantBanks(elf)
+    )
     entries = {
         (symbol.name, symbol.section): (index, bool(symbol.other & _ENTRY))
         for index, symbol in enumerate(elf.symbols)
@@ -168,9 +171,9 @@ def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> C
     labelled += [(f"own{number}+{offset}", name.encode()) for number, offset, name in symbols]
     constants: list[tuple[int, bytes]] = list(owned)
     if banks.shared:
-        operands = constant_operands(code)
+        operands = constant_operands(code) if context.wide else None
         for bank in banks.shared:
-            offsets = operands.get(bank.number)
+            offsets = operands.get(bank.number) if operands is not None else ()
             if offsets is None:
                 continue
             constants.append((bank.number, bank.content))
@@ -211,15 +214,10 @@ def _read_function(context: _Context, symbol: str, text: Section) -> CubinFuncti
 
 def _relocations(context: _Context, text: Section) -> tuple[Relocation, ...]:
     elf = context.elf
-    found: list[Relocation] = []
-    for section in context.relocations.get(text.index, ()):
-        for entry in elf.relocations(section):
-            if entry.symbol >= len(elf.symbols):
-                raise FormatError(
-                    f"relocation names symbol {entry.symbol} of {len(elf.symbols)}",
-                    artifact=elf.artifact,
-                    place=f"section {section.name}, offset {section.offset:#x}",
-                )
-            symbol = elf.symbols[entry.symbol]
-            found.append(Relocation(entry.offset, entry.kind, symbol.name, entry.addend))
-    return tuple(sorted(found))
+    return tuple(
+        sorted(
+            Relocation(offset, kind, elf.symbol_at(symbol, section).name, addend)
+            for section in context.relocations.get(text.index, ())
+            for offset, kind, symbol, addend in elf.relocations(section)
+        )
+    )

@@ -19,7 +19,7 @@ def decompress_lz4_block(data: memoryview, *, size: int, artifact: str, place: s
         FormatError: Garbage, or another size than claimed.
         LimitError: The claim passes a cap.
     """
-    import lz4.block
+    import lz4.block  # noqa: PLC0415 - loaded with the first such payload
 
     check_expansion(len(data), size, limits.MAX_FATBIN_ENTRY_BYTES, artifact, place)
     try:
@@ -35,7 +35,7 @@ def decompress_lz4_block(data: memoryview, *, size: int, artifact: str, place: s
 
 def decompress_zstd(data: memoryview, *, size: int, artifact: str, place: str) -> bytes:
     """Decompresses one zstd frame; arguments and errors as `decompress_lz4_block`."""
-    import zstandard
+    import zstandard  # noqa: PLC0415 - loaded with the first such payload
 
     check_expansion(len(data), size, limits.MAX_FATBIN_ENTRY_BYTES, artifact, place)
     try:

@@ -71,16 +71,6 @@ class Symbol:
     section: int
 
 
-@dataclass(frozen=True, slots=True)
-class ElfRelocation:
-    """One relocation; `symbol` indexes the symbol table, `kind` is the low half of `r_info`."""
-
-    offset: int
-    kind: int
-    symbol: int
-    addend: int
-
-
 @dataclass(slots=True)
 class _Strings:
     """A string table, read once.
@@ -184,6 +174,24 @@ class Elf:
             )
         )
 
+    def symbol_at(self, index: int, user: Section) -> Symbol:
+        """One symbol.
+
+        Args:
+            index: Its index in the symbol table.
+            user: The section that names it, for errors.
+
+        Raises:
+            FormatError: There is none.
+        """
+        if index < len(self.symbols):
+            return self.symbols[index]
+        raise FormatError(
+            f"names symbol {index} of {len(self.symbols)}",
+            artifact=self.artifact,
+            place=f"section {user.name}, offset {user.offset:#x}",
+        )
+
     def _extended_indices(self, table: Section, count: int) -> tuple[int, ...]:
         """Section indices above 65,279 live in SHT_SYMTAB_SHNDX (type 18)."""
         for section in self.sections:
@@ -191,8 +199,11 @@ class Elf:
                 return struct.unpack(f"<{count}I", self.content(section))
         return ()
 
-    def relocations(self, section: Section) -> Iterator[ElfRelocation]:
+    def relocations(self, section: Section) -> Iterator[tuple[int, int, int, int]]:
         """The entries of a section of type REL or RELA, in the order of the file.
+
+        Yields:
+            Offset, kind (the low half of `r_info`), index in the symbol table, addend.
 
         Raises:
             FormatError: The section is no whole number of entries.
@@ -201,11 +212,11 @@ class Elf:
         if section.type == SHT_RELA:
             _whole_entries(section, _RELA.size, limits.MAX_RELOCATIONS, self.artifact)
             for offset, info, addend in _RELA.iter_unpack(content):
-                yield ElfRelocation(offset, info & 0xFFFFFFFF, info >> 32, addend)
+                yield offset, info & 0xFFFFFFFF, info >> 32, addend
         else:
             _whole_entries(section, _REL.size, limits.MAX_RELOCATIONS, self.artifact)
             for offset, info in _REL.iter_unpack(content):
-                yield ElfRelocation(offset, info & 0xFFFFFFFF, info >> 32, 0)
+                yield offset, info & 0xFFFFFFFF, info >> 32, 0
 
     def _strings(self, index: int, user: Section) -> _Strings:
         if index >= len(self.sections):

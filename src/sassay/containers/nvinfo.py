@@ -26,6 +26,7 @@ class Attribute(IntEnum):
     MAX_THREADS = 0x05
     REQNTID = 0x10
     FRAME_SIZE = 0x11
+    MIN_STACK_SIZE = 0x12
     KPARAM_INFO = 0x17
     CBANK_PARAM_SIZE = 0x19
     REGCOUNT = 0x2F

@@ -1,11 +1,12 @@
 """Registers, memory, barriers and launch attributes of one entry function, read from its cubin.
 
-Where each number comes from (checked against `cuobjdump -res-usage` for every kernel of
-bitsandbytes 0.50.1 and 0.50.2, sm_60 to sm_120, and of Triton kernels; it prints STACK:0 for some
-kernels of not yet linked ABI 8 cubins whose frame size is not 0, where sassay tells the frame size):
+Where each number comes from, checked against `cuobjdump -res-usage` for every kernel of
+bitsandbytes 0.50.1 and 0.50.2, sm_60 to sm_120, and of Triton kernels. One difference: of cubins
+before device linking cuobjdump prints STACK:0, where sassay tells the frame size.
 
 * registers: `EIATTR_REGCOUNT` in `.nv.info`, else the high byte of the code section's `sh_info`;
-* stack: `EIATTR_FRAME_SIZE` in `.nv.info`;
+* stack: `EIATTR_MIN_STACK_SIZE` in `.nv.info`, which covers what the kernel calls; before linking
+  there is none yet, and `EIATTR_FRAME_SIZE` gives the kernel's own frame;
 * static shared memory: the size of `.nv.shared.<symbol>`;
 * local memory: the size of `.nv.local.<symbol>`;
 * constant bank 0: the size of `.nv.constant0.<symbol>`;
@@ -37,6 +38,7 @@ class SymbolTotals:
 
     registers: dict[int, int] = field(default_factory=dict)
     frame: dict[int, int] = field(default_factory=dict)
+    stack: dict[int, int] = field(default_factory=dict)
 
 
 def symbol_totals(elf: Elf) -> SymbolTotals:
@@ -49,6 +51,7 @@ def symbol_totals(elf: Elf) -> SymbolTotals:
     tables = {
         Attribute.REGCOUNT: totals.registers,
         Attribute.FRAME_SIZE: totals.frame,
+        Attribute.MIN_STACK_SIZE: totals.stack,
     }
     for info in section_info(elf, elf.by_name.get(_GLOBAL_INFO)):
         table = tables.get(info.number)  # type: ignore[call-overload]  # numbers are plain ints
@@ -99,8 +102,9 @@ def resources_of(
         totals: What `symbol_totals` read.
     """
     barriers = next((i.value for i in info if i.number == Attribute.NUM_BARRIERS), None)
-    if barriers is None and elf.abi <= OLD_ABI:
-        barriers = text.flags >> 20 & 0x7F
+    if barriers is None:
+        # ABI 8 leaves the attribute out where there are none.
+        barriers = text.flags >> 20 & 0x7F if elf.abi <= OLD_ABI else 0
     registers = totals.registers.get(index)
     if registers is None and elf.abi <= OLD_ABI:
         registers = text.info >> 24
@@ -109,7 +113,7 @@ def resources_of(
         registers=registers,
         shared_bytes=shared,
         static_shared_bytes=shared,
-        stack_bytes=totals.frame.get(index),
+        stack_bytes=totals.stack.get(index, totals.frame.get(index)),
         local_bytes=_size(elf, f".nv.local.{symbol}"),
         constant_bytes=_size(elf, f".nv.constant0.{symbol}"),
         barriers=barriers,
