@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ def judge_case(policy: schema.Policy, case: schema.TestCase) -> Check:
         policy,
         states,
         case_diff(case.states, states),
-        today=datetime.date.fromisoformat(case.today),
+        today=dt.date.fromisoformat(case.today),
     )
 
 

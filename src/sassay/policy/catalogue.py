@@ -1,4 +1,4 @@
-"""The presets: policies that ship with sassay, one file each, and those that need a missing wing."""
+"""The presets: policies that ship with sassay, and names whose wing is missing."""
 
 from __future__ import annotations
 

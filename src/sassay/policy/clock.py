@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def resolve_today(
     given: str | None = None, environment: Mapping[str, str] | None = None
-) -> datetime.date:
+) -> dt.date:
     """The date on which waivers are judged.
 
     Args:
@@ -26,15 +26,15 @@ def resolve_today(
     """
     if given is not None:
         try:
-            return datetime.date.fromisoformat(given)
+            return dt.date.fromisoformat(given)
         except ValueError:
             raise UsageError(f"--today {given!r} is not a date", hint="YYYY-MM-DD") from None
     epoch = (os.environ if environment is None else environment).get("SOURCE_DATE_EPOCH")
     if epoch:
         try:
-            return datetime.datetime.fromtimestamp(int(epoch), tz=datetime.UTC).date()
+            return dt.datetime.fromtimestamp(int(epoch), tz=dt.UTC).date()
         except (ValueError, OverflowError, OSError):
             raise UsageError(
                 f"SOURCE_DATE_EPOCH {epoch!r} is not a time", hint="whole seconds since 1970"
             ) from None
-    return datetime.datetime.now(tz=datetime.UTC).date()
+    return dt.datetime.now(tz=dt.UTC).date()

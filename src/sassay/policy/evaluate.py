@@ -21,7 +21,7 @@ from sassay.policy.scene import Scene, Subject, build_scene
 from sassay.policy.waivers import apply_waivers
 
 if TYPE_CHECKING:
-    import datetime
+    import datetime as dt
     from collections.abc import Iterable, Mapping, Sequence
 
     from sassay.model.state import Diagnostic, State
@@ -38,7 +38,7 @@ def evaluate(
     states: Sequence[State],
     diff: Diff | None,
     *,
-    today: datetime.date,
+    today: dt.date,
     groups: Mapping[str, Sequence[str]] | None = None,
     baseline: str | None = None,
 ) -> Check:
@@ -138,16 +138,16 @@ def _details(cell: Cell, scene: Scene) -> tuple[str, ...]:
         lines.append(f"{opcode} {old} -> {new}" if scene.baseline else f"{opcode} {new}")
     if cell.layer is None:
         lines.extend(cell.steps)
-        lines.extend(_movement(subject) for subject in cell.concerned if subject.change)
+        lines.extend(
+            _movement(subject, subject.change) for subject in cell.concerned if subject.change
+        )
     if len(lines) > MAX_DETAILS:
         lines[MAX_DETAILS:] = [f"and {len(lines) - MAX_DETAILS} more"]
     return tuple(lines)
 
 
-def _movement(subject: Subject) -> str:
+def _movement(subject: Subject, change: Change) -> str:
     """One line on what happened to one kernel."""
-    change = subject.change
-    assert isinstance(change, Change)
     name = f"{change.name} [{change.specialization}]" if change.specialization else change.name
     parts = [change.tier.value] if change.tier else []
     before, after = subject.pair

@@ -14,7 +14,7 @@ from sassay.policy.loader import EXPIRED_WAIVER
 from sassay.policy.words import condition_words
 
 if TYPE_CHECKING:
-    import datetime
+    import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
     from sassay.model.change import Diff
@@ -31,7 +31,7 @@ def explain(
     states: Sequence[State],
     diff: Diff | None,
     *,
-    today: datetime.date,
+    today: dt.date,
     only: str | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     baseline: str | None = None,

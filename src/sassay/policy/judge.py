@@ -14,7 +14,7 @@ from sassay.policy.select import Selector, judged_layers
 from sassay.policy.when import Tally, judge_when
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sassay.model.state import Diagnostic
 
@@ -86,11 +86,11 @@ def judge_rule(rule: schema.Rule, scene: Scene) -> Judgement:
     needs_pair = conditions.needs_pair(rule)
     if needs_pair and scene.baseline is None:
         return Judgement(rule, unknown=(scene.no_baseline,))
-    groups = _group(selector, scene)
+    groups = _group(selector, (*scene.after, *(scene.before if needs_pair else ())))
     cells: list[Cell] = []
     for key in sorted(groups):
         group = groups[key]
-        if not group.after and not needs_pair:
+        if not group.after and not group.unknown and not needs_pair:
             continue
         cells.extend(_cells(rule, selector, key, group))
     selected = [subject for group in groups.values() for subject in group.after]
@@ -104,17 +104,16 @@ def judge_rule(rule: schema.Rule, scene: Scene) -> Judgement:
     )
 
 
-def _group(selector: Selector, scene: Scene) -> dict[CellKey, _Group]:
+def _group(selector: Selector, subjects: Iterable[Subject]) -> dict[CellKey, _Group]:
     groups: defaultdict[CellKey, _Group] = defaultdict(_Group)
-    for subject in (*scene.after, *scene.before):
+    for subject in subjects:
         found = selector.kernel(subject)
         if found.nothing:
             continue
         group = groups[subject.cell]
-        (group.after if subject.in_candidate else group.before).append(subject)
-        if not found.something:
-            # It stays among the kernels only as a reason why the cell is not known.
-            (group.after if subject.in_candidate else group.before).pop()
+        if found.something:
+            (group.after if subject.in_candidate else group.before).append(subject)
+        else:
             group.unknown.extend(found.unknown)
     return dict(groups)
 

@@ -1,4 +1,4 @@
-"""Every key that a policy may write, with its description: what the loader takes and editors show."""
+"""Every key that a policy may write, with its description for the loader and for editors."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Typed access to YAML nodes: every complaint names the line, the path and the nearest good word."""
+"""Typed access to YAML nodes: every complaint names line, path and the nearest good word."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import difflib
 import math
 import re
@@ -158,13 +158,18 @@ class Reader:
     def date(self, node: Node, path: str) -> str:
         """A date as `YYYY-MM-DD`."""
         text = self.text(node, path)
-        try:
-            if not _DATE.fullmatch(text):
-                raise ValueError(text)
-            datetime.date.fromisoformat(text)
-        except ValueError:
+        if not is_date(text):
             self.refuse(f"must be a date, not {text[:40]!r}", node.line, path, "such as 2026-12-31")
         return text
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date of the calendar as `YYYY-MM-DD`."""
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return _DATE.fullmatch(text) is not None
 
 
 def describe(node: Node) -> str:

@@ -11,11 +11,12 @@ from sassay.isa.categories import category
 from sassay.model.layers import UNCHANGED_TIERS, Layer, Tier
 from sassay.policy import conditions, schema
 from sassay.policy.globs import matches, matches_any
-from sassay.policy.measure import all_hold, compare_all, resource_test
+from sassay.policy.measure import Judged, all_hold, compare_all, resource_test
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from sassay.model.artifact import Scalar
     from sassay.policy.scene import Scene, Subject
 
 
@@ -46,9 +47,10 @@ EVERYTHING = Selected(None)
 NOTHING = Selected(frozenset())
 
 
-def _truth(holds: bool | None, why: Iterable[str]) -> Selected:
+def _truth(judged: Judged) -> Selected:
+    holds, why = judged
     if holds is None:
-        return Selected(frozenset(), tuple(why))
+        return Selected(frozenset(), why)
     return EVERYTHING if holds else NOTHING
 
 
@@ -130,21 +132,19 @@ class Selector:
         layer: Layer,
     ) -> Selected:
         if isinstance(condition, schema.LayerIs):
-            if layer not in condition.layers:
-                return NOTHING
-            wanted: Callable[[str], bool] = lambda _: True
-        elif isinstance(condition, schema.OperationIs):
-            if layer not in conditions.possible_layers(condition):
-                return NOTHING
-            patterns = condition.patterns
-            wanted = lambda opcode: any(matches(each, opcode) for each in patterns)
-        else:
-            categories = condition.categories
-            wanted = lambda opcode: _category(layer, opcode) in categories
+            return EVERYTHING if layer in condition.layers else NOTHING
+        if layer not in conditions.possible_layers(condition):
+            return NOTHING
         census = subject.kernel.instructions.of(layer)
         if census is None:
             return Selected(frozenset(), (self.scene.missing_layer(subject.kernel, layer),))
-        return Selected(frozenset(opcode for opcode in census if wanted(opcode)))
+        if isinstance(condition, schema.OperationIs):
+            patterns = condition.patterns
+            found = [op for op in census if any(matches(each, op) for each in patterns)]
+        else:
+            categories = condition.categories
+            found = [op for op in census if _category(layer, op) in categories]
+        return Selected(frozenset(found))
 
     def _subtract(
         self, kept: Selected, taken: Selected, subject: Subject, layer: Layer | None
@@ -165,27 +165,27 @@ class Selector:
         kernel = subject.kernel
         match condition:
             case schema.KernelGlob(field, patterns):
-                return _truth(self._glob(field, patterns, subject), ())
+                return _truth((self._glob(field, patterns, subject), ()))
             case schema.FamilyStatusIs(statuses):
-                return _truth(subject.family_status in statuses, ())
+                return _truth((subject.family_status in statuses, ()))
             case schema.KernelStatusIs(statuses):
-                return _truth(subject.status in statuses, ())
+                return _truth((subject.status in statuses, ()))
             case schema.TierIs(tiers):
-                return _truth(*_tier(subject, tiers))
+                return _truth(_tier(subject, tiers))
             case schema.ResourceIs(tests):
                 return _truth(
-                    *all_hold(resource_test(subject, test, self.rule.if_absent) for test in tests)
+                    all_hold(resource_test(subject, test, self.rule.if_absent) for test in tests)
                 )
             case schema.FactIs(name, values, comparisons):
                 fact = kernel.facts.get(name)
                 if fact is None:
                     why = f"no kernel has the fact {name}: the analysis that yields it did not run"
-                    return _truth(False if name in self.scene.fact_names else None, (why,))
+                    return _truth((False if name in self.scene.fact_names else None, (why,)))
                 if comparisons:
                     if isinstance(fact.value, (str, bool)):
-                        return _truth(None, (f"the fact {name} of {kernel.family} is no number",))
-                    return _truth(compare_all(fact.value, comparisons), ())
-                return _truth(not values or any(_equals(fact.value, v) for v in values), ())
+                        return _truth((None, (f"the fact {name} of {kernel.family} is no number",)))
+                    return _truth((compare_all(fact.value, comparisons), ()))
+                return _truth((not values or any(_equals(fact.value, v) for v in values), ()))
             case _:
                 raise PolicyError(f"rule {self.rule.id}: a condition that nothing evaluates")
 
@@ -248,7 +248,7 @@ def _unite(parts: Iterable[Selected]) -> Selected:
     return Selected(opcodes, unknown)
 
 
-def _tier(subject: Subject, tiers: tuple[Tier, ...]) -> tuple[bool | None, tuple[str, ...]]:
+def _tier(subject: Subject, tiers: tuple[Tier, ...]) -> Judged:
     kernel, change = subject.kernel, subject.change
     if change is not None:
         if change.before is None or change.after is None:
@@ -264,7 +264,7 @@ def _tier(subject: Subject, tiers: tuple[Tier, ...]) -> tuple[bool | None, tuple
     return None, (f"the tier of the unchanged {kernel.family} was not kept: compare with --all",)
 
 
-def _equals(value: str | int | float | bool, wanted: object) -> bool:
+def _equals(value: Scalar, wanted: Scalar) -> bool:
     if isinstance(value, str):
         return isinstance(wanted, str) and matches(wanted, value)
     return isinstance(value, bool) == isinstance(wanted, bool) and value == wanted

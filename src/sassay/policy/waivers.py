@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,9 +33,9 @@ class WaiverResult(msgspec.Struct, frozen=True):
     notes: tuple[Diagnostic, ...]
 
 
-def is_expired(waiver: schema.Waiver, today: datetime.date) -> bool:
+def is_expired(waiver: schema.Waiver, today: dt.date) -> bool:
     """Whether the last day of a waiver is over."""
-    return today > datetime.date.fromisoformat(waiver.expires)
+    return today > dt.date.fromisoformat(waiver.expires)
 
 
 def covers(waiver: schema.Waiver, finding: Finding) -> bool:
@@ -51,7 +51,7 @@ def apply_waivers(
     waivers: Sequence[schema.Waiver],
     findings: Sequence[Finding],
     *,
-    today: datetime.date,
+    today: dt.date,
     policy: str,
 ) -> WaiverResult:
     """Waive findings.

@@ -28,6 +28,12 @@ def condition_words(condition: schema.Condition) -> str:
             return f"layer {' or '.join(layers)}"
         case schema.CategoryIs(categories):
             return f"category {' or '.join(categories)}"
+        case _:
+            return _compound(condition)
+
+
+def _compound(condition: schema.Condition) -> str:
+    match condition:
         case schema.AllOf(items):
             return " and ".join(_inner(item) for item in items) or "everything"
         case schema.AnyOf(items):
@@ -36,6 +42,8 @@ def condition_words(condition: schema.Condition) -> str:
             return f"no {_inner(item)}"
         case schema.Without(base, excluded):
             return f"{_inner(base)} without {_inner(excluded)}"
+        case _:
+            return "a condition"
 
 
 def _inner(condition: schema.Condition) -> str:
