@@ -67,7 +67,7 @@ def code_diff(
         tier=tier or Tier.RECOMPOSED,
         before_instructions=len(left),
         after_instructions=len(right),
-        hunks=tuple(_hunks(left, right, list(_ops(blocks, len(left), len(right))), context)),
+        hunks=tuple(_hunks(left, right, list(_ops(blocks, len(left), len(right))), context, layer)),
     )
 
 
@@ -107,7 +107,11 @@ def _ops(blocks: Sequence[tuple[int, int, int]], before: int, after: int) -> Ite
 
 
 def _hunks(
-    left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op], context: int
+    left: Sequence[ListingLine],
+    right: Sequence[ListingLine],
+    ops: Sequence[_Op],
+    context: int,
+    layer: Layer,
 ) -> Iterator[Hunk]:
     """Differing runs with their context; runs whose contexts meet make one hunk."""
     current: list[_Op] = []
@@ -124,15 +128,17 @@ def _hunks(
             keep = min(context, length)
             if keep:
                 current.append((i, i + keep, j, j + keep, True))
-            yield _hunk(left, right, current)
+            yield _hunk(left, right, current, layer)
         keep = min(context, length)
         current = [(k - keep, k, m - keep, m, True)] if keep and not last else []
     if any(not op[4] for op in current):
-        yield _hunk(left, right, current)
+        yield _hunk(left, right, current, layer)
 
 
-def _hunk(left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op]) -> Hunk:
-    lines = [line for op in ops for line in _lines(left, right, op)]
+def _hunk(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op], layer: Layer
+) -> Hunk:
+    lines = [line for op in ops for line in _lines(left, right, op, layer)]
     first, last = ops[0], ops[-1]
     return Hunk(
         before_start=first[0],
@@ -144,15 +150,40 @@ def _hunk(left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequen
 
 
 def _lines(
-    left: Sequence[ListingLine], right: Sequence[ListingLine], op: _Op
+    left: Sequence[ListingLine], right: Sequence[ListingLine], op: _Op, layer: Layer
 ) -> Iterator[DiffLine]:
+    """The lines of one run; in a differing one, lines of one shape face each other."""
     i, k, j, m, equal = op
-    both = min(k - i, m - j)
-    for n in range(both):
-        one, other = left[i + n], right[j + n]
-        name = "equal" if equal else "replace"
-        yield DiffLine(name, one.text, other.text, one.offset, other.offset)
-    for line in left[i + both : k]:
-        yield DiffLine("delete", line.text, None, line.offset, None)
-    for line in right[j + both : m]:
-        yield DiffLine("insert", None, line.text, None, line.offset)
+    pairs = [(i + n, j + n) for n in range(k - i)] if equal else _facing(left, right, op, layer)
+    name = "equal" if equal else "replace"
+    for one, other in [*pairs, (k, m)]:
+        both = min(one - i, other - j)
+        for before, after in zip(left[i : i + both], right[j : j + both], strict=True):
+            yield DiffLine("replace", before.text, after.text, before.offset, after.offset)
+        for line in left[i + both : one]:
+            yield DiffLine("delete", line.text, None, line.offset, None)
+        for line in right[j + both : other]:
+            yield DiffLine("insert", None, line.text, None, line.offset)
+        if one < k and other < m:
+            before, after = left[one], right[other]
+            yield DiffLine(name, before.text, after.text, before.offset, after.offset)
+        i, j = one + 1, other + 1
+
+
+def _facing(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], op: _Op, layer: Layer
+) -> list[tuple[int, int]]:
+    """Which lines of a differing run replace each other: equal up to registers, then by opcode."""
+    i, k, j, m, _ = op
+    some, others = left[i:k], right[j:m]
+    blocks = align(_keys(some, layer, blind=True), _keys(others, layer, blind=True))
+    pairs: list[tuple[int, int]] = []
+    start = other = 0
+    for one, two, length in [*blocks, (len(some), len(others), 0)]:
+        gap = align(
+            [line.opcode for line in some[start:one]], [line.opcode for line in others[other:two]]
+        )
+        pairs += [(i + start + a + n, j + other + b + n) for a, b, size in gap for n in range(size)]
+        pairs += [(i + one + n, j + two + n) for n in range(length)]
+        start, other = one + length, two + length
+    return pairs

@@ -62,7 +62,8 @@ def _toolchains(states: Sequence[State]) -> Iterator[Comparability]:
             for state, counts in zip(states, tallies, strict=True)
             if len(counts) > 1
         ]
-        if differ or (notes and field != "options"):
+        # A library built with several toolkits mixes them alike in both states: nothing to say.
+        if differ or (notes and any(counts != tallies[0] for counts in tallies if counts)):
             yield Comparability(name, tuple(map(spell, tallies)), "; ".join(notes))
 
 

@@ -62,7 +62,7 @@ def specialization_line(kernel: Kernel, varying: frozenset[str]) -> str:
             told.
     """
     parts = specialization_parts(kernel.specialization)
-    chosen = [part for part in parts if part[0] in varying] or list(parts)
+    chosen = [part for part in parts if part[0] in varying] if varying else list(parts)
     words = []
     for name, value in chosen:
         if name[0] in "<(":
@@ -73,5 +73,7 @@ def specialization_line(kernel: Kernel, varying: frozenset[str]) -> str:
             words.append(f"{name}: {value}")
         else:
             words.append(f"{name}={value}")
+    held = {name for name, _ in parts}
+    words += [f"no {name}" for name in sorted(varying - held) if name[0] not in "<("]
     line = ", ".join(words)
     return line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 3]}..."

@@ -145,7 +145,8 @@ def _in_place(changed: Sequence[Compared]) -> tuple[float, list[str]]:
     if not words:
         noun = "kernel" if len(moved) == 1 else "kernels"
         words.append(
-            f"{len(moved)} {noun}: the same precision-sensitive instructions in another order"
+            f"{len(moved)} {noun}: equal counts of precision-sensitive instructions, "
+            "in another order or with other operands"
         )
     return points, words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ FIELDS: tuple[tuple[str, str], ...] = (
 """Field of `Toolchain`, and its name in reports."""
 
 _LISTED = 4
+_ARCH_OPTION = re.compile(r"(?<!\S)--?(?:arch|gpu-name)[= ]\S+\s*")
 
 
 def versions(kernel: Kernel, field: str) -> tuple[str, ...]:
@@ -34,7 +36,10 @@ def _versions(toolchains: Sequence[Toolchain], field: str) -> tuple[str, ...]:
 
 def _value(toolchain: Toolchain, field: str) -> str | None:
     value = getattr(toolchain, field)
-    return None if value is None else str(value)
+    if value is None:
+        return None
+    # The architecture is said by the kernel itself; left in, it would make every state a mix.
+    return (_ARCH_OPTION.sub("", value).strip() or "default") if field == "options" else str(value)
 
 
 def tally(state: State, field: str) -> Counter[str]:
@@ -65,10 +70,10 @@ def toolchain_notes(before: Kernel, after: Kernel) -> tuple[str, ...]:
     if before.toolchains == after.toolchains:
         return ()
     notes = []
-    for field, name in FIELDS:
+    for field, _ in FIELDS:
         old, new = versions(before, field), versions(after, field)
         if old and new and old != new:
-            notes.append(f"{_OTHER[field]} ({_join(old)} -> {_join(new)}): {name} may be the cause")
+            notes.append(f"{_OTHER[field]} ({_join(old)} -> {_join(new)})")
     return tuple(notes)
 
 
