@@ -22,6 +22,7 @@ from sassay.build.sidecar import (
     Sidecar,
     read_sidecars,
     remove_entry,
+    remove_halves,
     write_sidecar,
 )
 from sassay.build.values import FunctionRef, TupleValue, Value, scalar
@@ -31,8 +32,8 @@ from sassay.model.state import Diagnostic, Level
 
 WORKERS = 2
 
-Progress = Callable[[int, int, str], None]
-"""Told how many compilations are done, how many there are, and the last one's name."""
+Progress = Callable[[str], None]
+"""Told after each compilation how far it is, in words."""
 
 
 class CompileRun(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def compile_manifest(
     archs: Sequence[str] = (),
     cache_dir: Path,
     progress: Progress | None = None,
-    workers: int = WORKERS,
+    jobs: int | None = None,
 ) -> CompileRun:
     """Compiles every variant for every architecture, without a GPU.
 
@@ -84,7 +85,7 @@ def compile_manifest(
         archs: Architectures that take the place of the manifest's own; empty for its own.
         cache_dir: The Triton cache folder to fill; created if it is missing.
         progress: Told after each compilation.
-        workers: Most compiler processes at a time.
+        jobs: Most compiler processes at a time; None for two.
 
     Raises:
         ToolError: Triton is not installed.
@@ -98,21 +99,23 @@ def compile_manifest(
     todo = [task for task in tasks if task.digest not in kept]
     answers: dict[int, Answer] = {}
 
-    def done(number: int, answer: Answer) -> None:
-        task = todo[number]
+    def done(index: int, answer: Answer) -> None:
+        task = todo[index]
         if isinstance(answer, Compiled):
             write_sidecar(cache_dir, answer.key, _sidecar(task, answer))
-        answers[number] = answer
+        answers[index] = answer
         if progress is not None:
-            progress(len(tasks) - len(todo) + len(answers), len(tasks), task.title)
+            number = len(tasks) - len(todo) + len(answers)
+            progress(f"compiled {number} of {len(tasks)}: {task.title}")
 
     if todo:
         run_jobs(
             [task.job for task in todo],
             cache_dir=cache_dir,
-            workers=min(workers, os.cpu_count() or 1),
+            workers=jobs or min(WORKERS, os.cpu_count() or 1),
             done=done,
         )
+    remove_halves(cache_dir)
     failures += [
         _diagnostic(task, answer)
         for task, answer in ((todo[number], answers[number]) for number in sorted(answers))

@@ -13,6 +13,7 @@ from sassay.build.guard import check_constexpr_body
 from sassay.build.names import BUILTINS, Use, decorator_kind, defaults, is_jit, parameters, uses
 from sassay.build.scan import Binding, Import, ScannedFile
 from sassay.build.values import (
+    DTYPES,
     Constexpr,
     Dtype,
     FunctionRef,
@@ -331,6 +332,8 @@ class _Walk:
         if isinstance(binding, ast.FunctionDef):
             raise _error(scanned, binding.lineno, f"`{name}` is a plain Python function")
         path = scanned.path(binding)
+        if path and path.startswith("triton.language.") and path.rsplit(".", 1)[1] in DTYPES:
+            return Dtype(path.rsplit(".", 1)[1])
         if path and path.split(".")[0] in _ALLOWED_ROOTS:
             return TritonRef(path)
         try:

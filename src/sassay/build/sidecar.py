@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 SCHEMA = "sassay/compile-info/1"
 SUFFIX = ".sassay.json"
 MAX_SIDECAR_BYTES = 1024 * 1024
+
+_KEY = re.compile(r"[A-Z2-7]{52}")  # base32 of SHA-256, as Triton names an entry
 
 Scalar = str | int | float | bool | None
 
@@ -78,3 +81,10 @@ def read_sidecars(cache_dir: Path) -> Iterator[tuple[Path, Sidecar]]:
 def remove_entry(folder: Path) -> None:
     """Removes a cache entry that no variant of the manifest stands for any more."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_halves(cache_dir: Path) -> None:
+    """Removes what kernels that failed, or a run that was killed, left of an entry."""
+    for folder in sorted(cache_dir.iterdir()):
+        if _KEY.fullmatch(folder.name) and not any(folder.glob(f"*{SUFFIX}")):
+            remove_entry(folder)
