@@ -358,7 +358,14 @@ def compare(*states: State, comparability: tuple[Comparability, ...] = ()) -> Di
             if before is not None and after is not None:
                 touched[key[:2]] += 1
         counts = _pair_counts(set(maps[old]), set(maps[new]), touched.total())
-        pairs.append(Pair(before=labels[0], after=labels[1], **counts, tiers={"identical": counts["unchanged"]}))
+        pairs.append(
+            Pair(
+                before=labels[0],
+                after=labels[1],
+                **counts,
+                tiers={"identical": counts["unchanged"]},
+            )
+        )
         for family in families:
             left, right = members[old].get(family, []), members[new].get(family, [])
             mine = _pair_counts(set(left), set(right), touched[family])

@@ -50,22 +50,26 @@ def render(report: Report) -> str:
         raise UsageError("there is nothing to report")
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
-    page = _environment().get_template("page.html.j2").render(
-        report=report,
-        options=report.options,
-        diff=report.diff,
-        check=report.check,
-        items=select.summaries(report),
-        diagnostics=select.diagnostics(report),
-        heading=_title(report),
-        # The files ship with sassay; nothing of a report is in them.
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'",
-        **_families(report),
-        **_code(report),
-        **_show(report),
+    page = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            options=report.options,
+            diff=report.diff,
+            check=report.check,
+            items=select.summaries(report),
+            diagnostics=select.diagnostics(report),
+            heading=_title(report),
+            # The files ship with sassay; nothing of a report is in them.
+            style=Markup(style),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+            "base-uri 'none'; form-action 'none'",
+            **_families(report),
+            **_code(report),
+            **_show(report),
+        )
     )
     return page.rstrip("\n") + "\n"
 
@@ -90,7 +94,7 @@ def anchor(kind: str, *parts: str) -> str:
 def _families(report: Report) -> dict[str, Any]:
     diff, options = report.diff, report.options
     if diff is None:
-        return {"rows": (), "details": (), "quiet": 0, "changes": {}, "moves": {}, "one_arch": None}
+        return {"rows": (), "details": (), "anchored": frozenset(), "one_arch": None}
     summary = options.rendering == "summary"
     moved = () if summary else select.moved_families(diff)
     everything = options.all or options.rendering == "full"
@@ -103,6 +107,7 @@ def _families(report: Report) -> dict[str, Any]:
         "rows_total": len(rows),
         "details": ranked[: options.limit or _DETAILS],
         "details_total": len(moved),
+        "anchored": {(row.family, row.arch) for row in ranked[: options.limit or _DETAILS]},
         "quiet": len(diff.families) - len(rows),
         "changes": select.changes_by_family(diff),
         "changes_limit": options.limit or _CHANGES,
@@ -192,9 +197,9 @@ def _environment() -> Environment:
         resources=_resources,
         row_layer=select.row_layer,
         sort_key=_sort_key,
-        standing=select.standing,
         status_words=select.status_words,
         totals=select.totals,
+        verdict_note=select.verdict_note,
     )
     environment.filters.update(
         count=numbers.count,

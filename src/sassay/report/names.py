@@ -96,7 +96,11 @@ def markdown_code(text: str) -> str:
         text: Anything.
     """
     shown = plain(text)
-    if _SAFE_SPAN.fullmatch(shown) and shown == shown.strip() and "<!--" not in shown:
+    if (
+        _SAFE_SPAN.fullmatch(shown)
+        and shown == shown.strip()
+        and not ("<!--" in shown or "</" in shown)
+    ):
         return f"`{shown}`"
     return f"<code>{html_entities(shown)}</code>"
 

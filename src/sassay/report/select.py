@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.model.change import FamilyStatus
-from sassay.model.finding import Effect
+from sassay.model.finding import Effect, Outcome
 from sassay.model.state import Level
-from sassay.report.numbers import delta, scalar
+from sassay.report.numbers import delta, plural, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +53,23 @@ def status_words(row: FamilyRow) -> str:
         pair.status.value for pair in row.pairs if pair.status is not FamilyStatus.UNCHANGED
     )
     return ", ".join(between) or row.status.value
+
+
+def verdict_note(check: Check) -> str:
+    """`router.yaml: 1 fail, 2 review, 1 waived, 1 rule unknown`."""
+    counts = []
+    for effect in EFFECT_ORDER:
+        number = sum(finding.effect is effect for finding in standing(check))
+        if number:
+            counts.append(f"{number:,} {effect.value}")
+    waived = len(check.findings) - len(standing(check))
+    if waived:
+        counts.append(f"{waived:,} waived")
+    unknown = sum(rule.outcome is Outcome.UNKNOWN for rule in check.rules)
+    if unknown:
+        counts.append(f"{plural(unknown, 'rule')} unknown")
+    what = ", ".join(counts) or f"{plural(len(check.rules), 'rule')}, none fired"
+    return f"{check.policy}: {what}" if check.policy else what
 
 
 def pair_statuses(diff: Diff, index: int) -> dict[str, int]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.model.finding import Outcome
 from sassay.report.names import label
-from sassay.report.numbers import ARROW, count, evidence, plural, scalar, size
-from sassay.report.select import EFFECT_ORDER, one_arch, pair_statuses, standing
+from sassay.report.numbers import ARROW, count, evidence, scalar, size
+from sassay.report.select import one_arch, pair_statuses, verdict_note
 from sassay.report.terminal.page import STYLES, Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sassay.model.change import Comparability, Diff, Pair, StateSummary
-    from sassay.model.finding import Check
     from sassay.report.bundle import Report
     from sassay.report.terminal.page import Cell, Page
 
@@ -39,23 +37,6 @@ def verdict(page: Page, report: Report) -> None:
     if report.diff is not None:
         for pair, note in diff_notes(report.diff):
             page.line(pair, f"  {note}")
-
-
-def verdict_note(check: Check) -> str:
-    """`router.yaml: 1 fail, 2 review, 1 waived, 1 rule unknown`."""
-    counts = []
-    for effect in EFFECT_ORDER:
-        number = sum(finding.effect is effect for finding in standing(check))
-        if number:
-            counts.append(f"{number:,} {effect.value}")
-    waived = len(check.findings) - len(standing(check))
-    if waived:
-        counts.append(f"{waived:,} waived")
-    unknown = sum(rule.outcome is Outcome.UNKNOWN for rule in check.rules)
-    if unknown:
-        counts.append(f"{plural(unknown, 'rule')} unknown")
-    what = ", ".join(counts) or f"{plural(len(check.rules), 'rule')}, none fired"
-    return f"{check.policy}: {what}" if check.policy else what
 
 
 def diff_notes(diff: Diff) -> list[tuple[str, str]]:

@@ -39,6 +39,8 @@ STYLES: dict[str, str] = {
     "note": "dim",
 }
 _GAP = 2
+_PART = 16
+"""Part of a line that stays of its longest piece before the next longest gives way too."""
 _NARROWEST = 30
 """A table whose names would get fewer columns than this puts each name on a line of its own."""
 
@@ -92,19 +94,22 @@ class Page:
             self.line((title, "bold"))
 
     def line(self, *parts: Cell, indent: int = 0) -> None:
-        """One line; what does not fit is elided in the part that is longest."""
+        """One line; what does not fit is elided, the longest part first."""
         spans = [_span(part) for part in parts]
         room = self.width - indent
-        over = sum(cells(text) for text, _ in spans) - room
-        if over > 0 and spans:
+        while (over := sum(cells(text) for text, _ in spans) - room) > 0:
             index = max(range(len(spans)), key=lambda i: cells(spans[i][0]))
             text, style = spans[index]
-            spans[index] = (elide(text, max(1, cells(text) - over)), style)
+            keep = max(cells(text) - over, min(cells(text) - 1, _PART))
+            spans[index] = (elide(text, max(1, keep)), style)
+            if all(cells(text) <= 1 for text, _ in spans):
+                break
         self._put(" " * indent + "".join(self._paint(*span) for span in spans))
 
     def paragraph(self, text: str, *, indent: int = 0, style: str = "", lead: Cell = "") -> None:
         """Prose wrapped at words, hanging under its own start behind `lead`."""
         first, lead_style = _span(lead)
+        first = elide(first, max(1, self.width // 2 - indent))
         hang = indent + cells(first)
         for number, row in enumerate(_wrap(plain(text), max(20, self.width - hang))):
             start = " " * indent + self._paint(first, lead_style) if not number else " " * hang
@@ -113,6 +118,7 @@ class Page:
     def items(self, parts: Sequence[str], *, indent: int = 0, lead: Cell = "") -> None:
         """Parts with commas between them, wrapped between parts only, behind `lead`."""
         first, lead_style = _span(lead)
+        first = elide(first, max(1, self.width // 2 - indent))
         hang = indent + cells(first)
         room = max(20, self.width - hang)
         rows = [""]

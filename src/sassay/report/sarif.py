@@ -1,0 +1,154 @@
+"""SARIF 2.1.0 for code scanning: findings at the source lines of their kernels.
+
+A finding without a source line has no place in SARIF and is left to the other formats; how many
+there are is said in a notification. GitHub shows at most 5,000 results of a run, so no more are
+written. Sections of the specification are named where a field follows one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sassay.errors import UsageError
+from sassay.model.finding import Effect, Outcome
+from sassay.report.names import plain, portable_path
+
+if TYPE_CHECKING:
+    from sassay.model.artifact import SourceLocation
+    from sassay.model.finding import Check, Finding
+    from sassay.report.bundle import Report
+
+MAX_RESULTS = 5_000
+"""Results of a run that GitHub keeps."""
+_LEVELS = {Effect.FAIL: "error", Effect.REVIEW: "warning", Effect.PASS: "note"}
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def render(report: Report) -> str:
+    """The judgement as SARIF.
+
+    Args:
+        report: With a check; `options.source_root` makes paths relative to a checkout.
+
+    Raises:
+        UsageError: Nothing was judged.
+    """
+    check = report.check
+    if check is None:
+        raise UsageError("SARIF reports the findings of a policy", hint="use check, or --policy")
+    log = {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [_run(check, report.options.source_root)],
+    }
+    return json.dumps(log, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _run(check: Check, root: str | None) -> dict[str, Any]:
+    placed = [finding for finding in check.findings if finding.source_lines]
+    rules = _rules(check)
+    index = {rule["id"]: number for number, rule in enumerate(rules)}
+    results = [_result(finding, index, root) for finding in placed[:MAX_RESULTS]]
+    driver: dict[str, Any] = {"name": "sassay", "rules": rules}
+    version = check.states[-1].tools.get("sassay") if check.states else None
+    if version:
+        driver["version"] = plain(version)
+    return {
+        "tool": {"driver": driver},
+        # 3.20: what kept the run from judging is a notification of its invocation.
+        "invocations": [
+            {"executionSuccessful": True, "toolExecutionNotifications": _notes(check, len(placed))}
+        ],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+        "properties": {"verdict": check.verdict.value},
+    }
+
+
+def _rules(check: Check) -> list[dict[str, Any]]:
+    reasons: dict[str, tuple[str, Effect]] = {}
+    for outcome in check.rules:
+        reasons[outcome.rule] = ("", outcome.effect)
+    for finding in check.findings:
+        if not reasons.get(finding.rule, ("", finding.effect))[0]:
+            reasons[finding.rule] = (finding.reason, finding.effect)
+    return [
+        {
+            "id": plain(rule),
+            "shortDescription": {"text": plain(reason or rule)},
+            "defaultConfiguration": {"level": _LEVELS[effect]},
+        }
+        for rule, (reason, effect) in sorted(reasons.items())
+    ]
+
+
+def _result(finding: Finding, index: dict[str, int], root: str | None) -> dict[str, Any]:
+    rule = plain(finding.rule)
+    result: dict[str, Any] = {
+        "ruleId": rule,
+        "ruleIndex": index[rule],
+        "level": _LEVELS[finding.effect],
+        "message": {"text": _message(finding)},
+        "locations": [_location(finding, finding.source_lines[0], root)],
+        "partialFingerprints": {"sassayFinding/v1": finding.id},
+    }
+    if len(finding.source_lines) > 1:
+        result["relatedLocations"] = [
+            _location(finding, place, root) for place in finding.source_lines[1:20]
+        ]
+    if finding.waived is not None:
+        waived = finding.waived
+        why = f"{waived.reason} ({waived.owner}, until {waived.expires})"
+        result["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": plain(why)}
+        ]
+    return result
+
+
+def _message(finding: Finding) -> str:
+    parts = [f"{finding.family} [{finding.arch}]: {finding.reason}"]
+    if finding.matches:
+        shown = ", ".join(f"{name} {count}" for name, count in sorted(finding.matches.items())[:8])
+        parts.append(f"{finding.layer or 'count'} {finding.count}: {shown}")
+    parts += finding.details[:4]
+    # 3.11.5: `{0}` and `[text](1)` in a message have meanings; names are no such thing.
+    text = ". ".join(plain(part) for part in parts)
+    for special in "\\[]{}":
+        text = text.replace(special, f"\\{special}" if special in "\\[]" else special * 2)
+    return text
+
+
+def _location(finding: Finding, place: SourceLocation, root: str | None) -> dict[str, Any]:
+    return {
+        "physicalLocation": {
+            "artifactLocation": {
+                "uri": quote(portable_path(place.file, root), safe="/"),
+                "uriBaseId": "%SRCROOT%",
+            },
+            "region": {"startLine": max(1, place.line)},
+        },
+        "logicalLocations": [{"fullyQualifiedName": plain(finding.family), "kind": "function"}],
+    }
+
+
+def _notes(check: Check, placed: int) -> list[dict[str, Any]]:
+    notes = [
+        _note("warning", f"Rule {rule.rule} could not judge: {rule.why}")
+        for rule in check.rules
+        if rule.outcome is Outcome.UNKNOWN
+    ]
+    notes += [
+        _note(item.level.value, f"{item.place}: {item.message}") for item in check.diagnostics
+    ]
+    homeless = len(check.findings) - placed
+    if homeless:
+        notes.append(_note("note", f"{homeless} findings have no source line; see other formats"))
+    if placed > MAX_RESULTS:
+        notes.append(_note("warning", f"{placed - MAX_RESULTS} more findings are left out"))
+    return notes
+
+
+def _note(level: str, text: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": plain(text)}}
