@@ -67,8 +67,8 @@ def compile_command(
             loaded,
             archs=tuple(arch or ()),
             cache_dir=folder,
-            progress=lambda done, of, title: session.progress.note(f"[{done}/{of}] {title}"),
-            workers=jobs,
+            progress=session.progress.note,
+            jobs=jobs,
         )
         state = session.open_compiled(
             run,
