@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sassay.model.finding import Check
     from sassay.model.state import State
 
-TODAY = datetime.date(2026, 1, 1)
+TODAY = dt.date(2026, 1, 1)
 
 
 def policy_of(text: str, name: str = "policy.yaml") -> Policy:
@@ -39,6 +39,6 @@ def scene_of(states: str) -> tuple[tuple[State, ...], Diff | None]:
     return built, case_diff(cases, built)
 
 
-def judge(policy: Policy, states: str, *, today: datetime.date = TODAY) -> Check:
+def judge(policy: Policy, states: str, *, today: dt.date = TODAY) -> Check:
     built, diff = scene_of(states)
     return evaluate(policy, built, diff, today=today)

@@ -1,11 +1,18 @@
 """A table of rules, states and what must come out; rows that expect nothing among them."""
 
+# ruff: noqa: E501 - one case a line reads as a table
+
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from tests.policy.builders import judge, one_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 from sassay.model.finding import Verdict
-from tests.policy.builders import judge, one_rule
 
 ONE = "- kernels: [{family: gemm, ptx: {st.shared.b32: 4, mma.sync: 2}, sass: {STS: 4, HMMA.16816: 2}}]"
 GREW = """
@@ -41,7 +48,7 @@ REGS = """
 
 P, R, U = Verdict.PASS, Verdict.REVIEW, Verdict.UNKNOWN
 # rule, states, verdict, findings as (family, layer, count)
-ROWS: list[tuple[str, str, Verdict, list[tuple[str, str | None, int]]]] = [
+ROWS: list[tuple[str, str, Verdict, Sequence[tuple[str, str | None, int]]]] = [
     # instruction conditions; without `layer` each layer is counted apart
     ("match: {operation: st.shared.*}", ONE, R, [("gemm", "ptx", 4)]),
     ("match: {operation: shared}", ONE, P, []),
@@ -145,7 +152,7 @@ ROWS: list[tuple[str, str, Verdict, list[tuple[str, str | None, int]]]] = [
 
 @pytest.mark.parametrize(("rule", "states", "verdict", "findings"), ROWS)
 def test_row(
-    rule: str, states: str, verdict: Verdict, findings: list[tuple[str, str | None, int]]
+    rule: str, states: str, verdict: Verdict, findings: Sequence[tuple[str, str | None, int]]
 ) -> None:
     check = judge(one_rule(rule), states)
     assert [(f.family, f.layer, f.count) for f in check.findings] == findings
