@@ -7,8 +7,8 @@ import re
 import subprocess
 import sys
 import unicodedata
+import xml.etree.ElementTree as ET
 from html import unescape
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -78,7 +78,7 @@ def test_markdown_mentions_links_and_tags_nobody(name: str) -> None:
 
 
 def test_junit_is_well_formed_and_loses_no_finding() -> None:
-    root = ElementTree.fromstring(render("junit", cases()["hostile"]))
+    root = ET.fromstring(render("junit", cases()["hostile"]))
     names = {case.attrib["classname"] for case in root.iter("testcase")}
     assert names == {plain(name) for name in samples.HOSTILE_NAMES}
 

@@ -37,7 +37,7 @@ def cases() -> dict[str, Report]:
         ),
     )
     router = Report(command="diff", states=states, diff=diff, check=check, code_diffs=code)
-    made = {
+    return {
         "router": router,
         "diff": replace(router, check=None, code_diffs=()),
         "check": replace(router, command="check", code_diffs=()),
@@ -73,7 +73,6 @@ def cases() -> dict[str, Report]:
             listing=Listing("ptx", tuple(Line(1, name) for name in samples.HOSTILE_NAMES)),
         ),
     }
-    return made
 
 
 @cache

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 
 import pytest
 from tests.report.cases import cases
@@ -10,7 +10,7 @@ from sassay.report import render
 
 
 def test_every_outcome_has_its_element() -> None:
-    root = ElementTree.fromstring(render("junit", cases()["check"]))
+    root = ET.fromstring(render("junit", cases()["check"]))
     suite = root.find("testsuite")
     assert suite is not None
     assert suite.attrib["name"] == "router.yaml"

@@ -4,10 +4,12 @@ import re
 import time
 from dataclasses import replace
 
+import msgspec
 import pytest
 from tests.report import samples
 from tests.report.cases import cases, large, with_options
 
+from sassay.model.kernel import Resources
 from sassay.report import Report, render
 from sassay.report.names import cells
 from sassay.report.terminal.page import Column, Page
@@ -78,17 +80,9 @@ def test_many_families_are_cut_and_counted() -> None:
 def test_an_unknown_figure_is_not_a_zero() -> None:
     state = samples.state("ptx only", [samples.kernel("k", None, {"fma.rn.f32": 3})])
     kernel = state.kernels[0]
-    unknown = replace_registers(kernel)
+    unknown = msgspec.structs.replace(kernel, resources=Resources())
     text = render("terminal", Report(command="show", states=(samples.state("s", [unknown]),)))
     assert re.search(r"^k +1 +3 +- +\? ", text, re.MULTILINE)
-
-
-def replace_registers(kernel: samples.Kernel) -> samples.Kernel:
-    import msgspec
-
-    return msgspec.structs.replace(
-        kernel, resources=msgspec.structs.replace(kernel.resources, registers=None)
-    )
 
 
 def test_long_names_keep_their_ends() -> None:
