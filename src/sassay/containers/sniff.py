@@ -12,7 +12,7 @@ from sassay.containers.fatbin import MAGIC_BYTES
 _AR_MAGICS = (b"!<arch>\n", b"!<thin>\n")
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR_NAMES = re.compile(r"\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tbz2?|tzst)\Z", re.IGNORECASE)
-_PTX_VERSION = re.compile(rb"^[ \t]*\.version[ \t]+\d+\.\d+", re.MULTILINE)
+_PTX_VERSION = re.compile(rb"\.version[ \t]+\d+\.\d+")
 _PTX_COMMENT = re.compile(rb"\s*(?://[^\n]*(?:\n|\Z)|/\*.*?(?:\*/|\Z)|\s+)*", re.DOTALL)
 
 

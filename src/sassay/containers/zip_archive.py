@@ -53,7 +53,7 @@ def walk_zip(
     stored = 0
     for info in archive.infolist():
         budget.count(info.filename)
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         path = safe_path(info.filename, artifact=artifact)
         if stat.S_ISLNK(info.external_attr >> 16):
