@@ -75,7 +75,6 @@ def test_baseline_is_compared_with_every_other_state() -> None:
 
 
 def test_a_family_with_as_many_kernels_added_as_removed_is_changed() -> None:
-    # Two architectures of one family never pair, so use the same counts in one.
     before = state("a", [kernel("f", name="x", code="1"), kernel("g")])
     after = state("b", [kernel("f", name="y", code="2", sass={"FADD": 9}), kernel("g")])
     rows = {row.family: row.status for row in diff(before, after).families}
@@ -272,6 +271,12 @@ def test_what_makes_states_hard_to_compare_is_said() -> None:
     assert said["tools.nvdisasm"][0] == ("13.5", "12.8")
     assert said["environment.dtype"][0] == ("bf16", "fp16")
     assert "environment.tp" not in said
+
+
+def test_an_empty_state_is_pointed_out() -> None:
+    result = diff(state("a", [kernel()]), state("b", []))
+    assert fields(result)["kernels"][0] == ("1", "0")
+    assert result.pairs[0].removed == 1
 
 
 def test_no_architecture_in_common_is_refused_with_what_each_side_holds() -> None:

@@ -103,7 +103,7 @@ def _sizes(states: Sequence[State]) -> Iterator[Comparability]:
     small = [
         state.label
         for state, count in zip(states, counts, strict=True)
-        if count < _FEWER * largest and largest - count >= _FEW_KERNELS
+        if count < _FEWER * largest and (largest - count >= _FEW_KERNELS or not count)
     ]
     if small:
         yield Comparability(

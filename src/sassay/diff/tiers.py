@@ -66,6 +66,8 @@ class TierJudge:
         notes: list[str] = []
         ptx_tier = self._ptx(before, after, notes)
         if _is_ptx(before) and _is_ptx(after):
+            if before.digest == after.digest:
+                return IDENTICAL
             return Depth(ptx_tier, ptx_tier, tuple(notes))
         return Depth(self._sass(before, after, notes), ptx_tier, tuple(notes))
 
