@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sassay.model.artifact import SourceLocation
 
 ELLIPSIS = "\u2026"
-LABEL_WIDTH = 24
+LABEL_WIDTH = 32
 _SAFE_SPAN = re.compile(r"[A-Za-z0-9_:;<>,.()&*= /+~$@#%\u2192\u2026\-\[\]{}]+")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>|~&!^]")
 _ISSUE = re.compile(r"\b(GH)-(?=\d)", re.IGNORECASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.report.names import cells, label, location_text
-from sassay.report.numbers import ARROW, scalar, signed
+from sassay.report.numbers import ARROW, plural, scalar, signed
 from sassay.report.select import STATUS_MARK, left_out
 from sassay.report.terminal.page import STYLES
 
@@ -92,5 +92,5 @@ def _largest(census: Mapping[str, int], keep: int | None) -> list[str]:
     ranked = sorted(census.items(), key=lambda item: (-abs(item[1]), item[0]))
     shown = [f"{opcode} {signed(value)}" for opcode, value in ranked[:keep]]
     if keep is not None and len(ranked) > keep:
-        shown.append(f"{len(ranked) - keep} more opcodes")
+        shown.append(plural(len(ranked) - keep, "more opcode"))
     return shown

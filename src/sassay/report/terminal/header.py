@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.report.names import label
+from sassay.report.names import elide, label
 from sassay.report.numbers import ARROW, count, evidence, scalar, size
 from sassay.report.select import one_arch, pair_statuses, verdict_note
 from sassay.report.terminal.page import STYLES, Column
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from sassay.model.change import Comparability, Diff, Pair, StateSummary
     from sassay.report.bundle import Report
     from sassay.report.terminal.page import Cell, Page
+
+_FACTS = 26
+"""Columns that the table of states keeps for what its rows are, and their units."""
 
 
 def title(page: Page, report: Report, labels: Sequence[str]) -> None:
@@ -84,11 +87,12 @@ def states(page: Page, items: Sequence[StateSummary], *, full: bool) -> None:
         rows.append([label(name), *figures, (", ".join(units), "dim")])
     if full:
         rows += _environment(items)
+    room = max(10, (page.width - _FACTS) // len(items) - 2)
     page.blank()
     page.table(
         [
             Column("States"),
-            *(Column(label(item.label), right=True) for item in items),
+            *(Column(elide(label(item.label), room), right=True) for item in items),
             Column(),
         ],
         rows,
