@@ -134,7 +134,10 @@ def double(x):
 
 
 @triton.jit
-def all_kernel(desc, pair, scale, mask_ptr, wide, flag, ACT: tl.constexpr, TYPE: tl.constexpr, SHAPE: tl.constexpr):
+def all_kernel(
+    desc, pair, scale, mask_ptr, wide, flag,
+    ACT: tl.constexpr, TYPE: tl.constexpr, SHAPE: tl.constexpr,
+):
     tile = ACT(desc.load([0, 0]).to(tl.float32)) * scale
     if mask_ptr is not None:
         tile += tl.load(mask_ptr)

@@ -69,7 +69,8 @@ def test_functions_of_other_files_come_along(tmp_path: Path) -> None:
         + "from ..ops import add\nfrom pkg import ops as more\nfrom pkg.re import *\n"
         + "@triton.jit\ndef k(x):\n    tl.store(x, add(more.mul(tl.load(x)), star(1)))\n",
         pkg__ops=TORCH
-        + "from .low import base as add\ntl_jit = triton.jit\n@tl_jit\ndef mul(x):\n    return x * TWO\n"
+        + "from .low import base as add\ntl_jit = triton.jit\n"
+        + "@tl_jit\ndef mul(x):\n    return x * TWO\n"
         + "TWO = tl.constexpr(2)\n",
         pkg__low=TORCH + "@triton.jit\ndef base(x, y):\n    return x + y\n",
         pkg__re=TORCH + "def plain(x):\n    return x\nstar = triton.jit(plain)\n",
@@ -131,7 +132,8 @@ def test_kernels_are_told_from_helpers_of_other_compilers(tmp_path: Path) -> Non
     source = TORCH + (
         "from triton import jit\nimport numba\n"
         "@jit\ndef a(x): pass\n@numba.jit\ndef b(x): pass\n@torch.jit\ndef c(x): pass\n"
-        "@triton.heuristics({})\n@triton.jit(noinline=True)\ndef d(x): pass\n@other\ndef e(x): pass\n"
+        "@triton.heuristics({})\n@triton.jit(noinline=True)\ndef d(x): pass\n"
+        "@other\ndef e(x): pass\n"
     )
     write(tmp_path, "", kernels=source)
     extractor = Extractor(ModuleFinder(tmp_path, []))
