@@ -103,7 +103,11 @@ def _scan(text: str) -> Iterator[tuple[int, str, int]]:
             stack.append(char)
         elif char in _CLOSING and not (char == ">" and text[position - 1 : position] == "-"):
             wanted = _OPENING[_CLOSING.index(char)]
-            if wanted in stack:
+            # Behind an open parenthesis a `>` compares; it closes nothing.
+            if char == ">":
+                if stack and stack[-1] == wanted:
+                    stack.pop()
+            elif wanted in stack:
                 while stack.pop() != wanted:
                     pass
             yield position, char, len(stack)
@@ -162,4 +166,4 @@ def _strip_templates(name: str) -> tuple[str, tuple[str, ...]]:
     if start:  # unbalanced: leave it alone
         return name, ()
     kept.append(name[previous_end:])
-    return "".join(kept), tuple(split_arguments(arguments))
+    return "".join(kept).strip(), tuple(split_arguments(arguments))

@@ -326,14 +326,16 @@ def _swap(scratch: Path, target: Path) -> None:
         scratch.rename(target)
     elif not _exchange(scratch, target):
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.{os.getpid()}.", dir=target.parent))
-        target.rename(aside / target.name)
         try:
-            scratch.rename(target)
-        except OSError:
-            (aside / target.name).rename(target)
-            raise
+            target.rename(aside / target.name)
+            try:
+                scratch.rename(target)
+            except OSError:
+                (aside / target.name).rename(target)
+                raise
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            if os.path.lexists(target):  # else the old capture is all there is
+                shutil.rmtree(aside, ignore_errors=True)
     _sync_folder(target.parent)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import threading
+import weakref
 from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
@@ -44,6 +45,7 @@ class CodeArchive:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - lives as long as the archive
+        weakref.finalize(self, self._file.close)
         self._index: dict[str, tuple[int, int]] = {}
         self._end = 0
         self._sources: list[BlobSource] = []
