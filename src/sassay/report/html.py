@@ -198,6 +198,7 @@ def _environment() -> Environment:
         row_layer=select.row_layer,
         sort_key=_sort_key,
         status_words=select.status_words,
+        tier_counts=select.tier_counts,
         totals=select.totals,
         verdict_note=select.verdict_note,
     )

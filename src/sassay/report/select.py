@@ -6,13 +6,23 @@ from typing import TYPE_CHECKING
 
 from sassay.model.change import FamilyStatus
 from sassay.model.finding import Effect, Outcome
+from sassay.model.layers import TIER_ORDER
 from sassay.model.state import Level
 from sassay.report.numbers import delta, plural, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sassay.model.change import Change, CodeDiff, Diff, FamilyRow, Hunk, StateSummary, Suspect
+    from sassay.model.change import (
+        Change,
+        CodeDiff,
+        Diff,
+        FamilyRow,
+        Hunk,
+        Pair,
+        StateSummary,
+        Suspect,
+    )
     from sassay.model.finding import Check, Finding
     from sassay.model.kernel import Kernel
     from sassay.model.state import Diagnostic, State
@@ -70,6 +80,15 @@ def verdict_note(check: Check) -> str:
         counts.append(f"{plural(unknown, 'rule')} unknown")
     what = ", ".join(counts) or f"{plural(len(check.rules), 'rule')}, none fired"
     return f"{check.policy}: {what}" if check.policy else what
+
+
+def tier_counts(pair: Pair) -> list[tuple[str, int]]:
+    """Kernels of a pair by tier, shallowest first."""
+    known = [
+        (tier.value, pair.tiers[tier.value]) for tier in TIER_ORDER if tier.value in pair.tiers
+    ]
+    order = {tier for tier, _ in known}
+    return known + sorted((tier, n) for tier, n in pair.tiers.items() if tier not in order)
 
 
 def pair_statuses(diff: Diff, index: int) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sassay.report.names import elide, label
 from sassay.report.numbers import ARROW, count, evidence, scalar, size
-from sassay.report.select import one_arch, pair_statuses, verdict_note
+from sassay.report.select import one_arch, pair_statuses, tier_counts, verdict_note
 from sassay.report.terminal.page import STYLES, Column
 
 if TYPE_CHECKING:
@@ -126,7 +126,6 @@ def pairs(page: Page, items: Sequence[Pair]) -> None:
     if not items:
         return
     page.blank()
-    tiers = list(dict.fromkeys(tier for pair in items for tier in pair.tiers))
     columns = [
         Column("Kernels"),
         *(
@@ -146,9 +145,8 @@ def pairs(page: Page, items: Sequence[Pair]) -> None:
         for pair in items
     ]
     page.table(columns, rows, indent=0)
-    if len(tiers) > 1:
+    if len({tier for pair in items for tier in pair.tiers}) > 1:
         for pair in items:
-            known = (tier for tier in tiers if tier in pair.tiers)
-            shown = ", ".join(f"{tier} {pair.tiers[tier]:,}" for tier in known)
+            shown = ", ".join(f"{tier} {number:,}" for tier, number in tier_counts(pair))
             name = f"{label(pair.before)}{ARROW}{label(pair.after)}"
             page.paragraph(shown, lead=f"{name}: ", indent=2, style="dim")
