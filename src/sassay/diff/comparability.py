@@ -173,9 +173,12 @@ def _environment(states: Sequence[State]) -> Iterator[Comparability]:
                 _text(state.environment[name]) if name in state.environment else _NOT_RECORDED
                 for state in states
             )
-            yield Comparability(
-                f"environment.{name}", texts, f"the runs differ in {name}: so may their kernels"
+            note = (
+                "two versions are compared"
+                if name.startswith("package.")
+                else f"the runs differ in {name}: so may their kernels"
             )
+            yield Comparability(f"environment.{name}", texts, note)
 
 
 def _text(value: Scalar) -> str:

@@ -26,10 +26,11 @@ WEIGHTS: Mapping[str, float] = {
 _LISTED = 4
 _MULTIPLY_ADDS: Mapping[Layer, tuple[tuple[str, str], ...]] = {
     Layer.SASS: (("FFMA", "FMUL"), ("HFMA2", "HMUL2"), ("DFMA", "DMUL"), ("FFMA2", "FMUL2")),
-    Layer.PTX: (
-        ("fma.rn.f32", "mul.f32"),
-        ("fma.rn.f64", "mul.f64"),
-        ("fma.rn.bf16x2", "mul.bf16x2"),
+    Layer.PTX: tuple(
+        (f"fma.rn{flush}.{kind}", f"mul{rounding}{flush}.{kind}")
+        for kind in ("f32", "f64", "f16", "bf16", "f16x2", "bf16x2")
+        for flush in ("", ".ftz")
+        for rounding in ("", ".rn")
     ),
 }
 
