@@ -44,7 +44,7 @@ class _Header(msgspec.Struct, frozen=True):
     text: _Part
 
 
-@dataclass
+@dataclass(eq=False)
 class Segment:
     """Words and what they decode to, sorted by hash.
 
