@@ -10,7 +10,7 @@ from sassay.model.change import KernelStatus
 from sassay.model.layers import Layer
 from sassay.policy import conditions, schema
 from sassay.policy.scene import CellKey, Scene, Subject
-from sassay.policy.select import Selector, judged_layers
+from sassay.policy.select import Selector
 from sassay.policy.when import Tally, judge_when
 
 if TYPE_CHECKING:
@@ -123,10 +123,7 @@ def _cells(rule: schema.Rule, selector: Selector, key: CellKey, group: _Group) -
         layers = [
             layer
             for layer in Layer
-            if any(
-                layer in judged_layers(rule.match, subject)
-                for subject in (*group.after, *group.before)
-            )
+            if any(layer in selector.layers(subject) for subject in (*group.after, *group.before))
         ]
         # A family whose every kernel is only perhaps selected still has to be reported as unknown.
         return [_counted(rule, selector, key, group, layer) for layer in layers] or (
@@ -163,8 +160,8 @@ def _counted(
     rule: schema.Rule, selector: Selector, key: CellKey, group: _Group, layer: Layer | None
 ) -> Cell:
     """A rule with numbers: instructions of one layer, or kernels."""
-    after, after_gaps = _census(rule, selector, group.after, layer)
-    before, before_gaps = _census(rule, selector, group.before, layer)
+    after, after_gaps = _census(selector, group.after, layer)
+    before, before_gaps = _census(selector, group.before, layer)
     delta_gaps = _cancel(before_gaps, after_gaps)
     tally = Tally(
         noun=f"{layer.value.upper()} instructions" if layer else "kernels",
@@ -209,7 +206,7 @@ _Gaps = list[tuple[Subject, tuple[str, ...]]]
 
 
 def _census(
-    rule: schema.Rule, selector: Selector, subjects: Sequence[Subject], layer: Layer | None
+    selector: Selector, subjects: Sequence[Subject], layer: Layer | None
 ) -> tuple[_Counts, _Gaps]:
     """Selected opcodes of each kernel, and the kernels of which more may be selected."""
     counts: _Counts = []
@@ -218,7 +215,7 @@ def _census(
         if layer is None:
             counts.append((subject, Counter({"kernel": 1})))
             continue
-        if layer not in judged_layers(rule.match, subject):
+        if layer not in selector.layers(subject):
             continue
         found = selector.instructions(subject, layer)
         census = subject.kernel.instructions.of(layer)

@@ -65,6 +65,8 @@ class Selector:
     def __init__(self, rule: schema.Rule, scene: Scene) -> None:
         self.rule = rule
         self.scene = scene
+        self._classified: dict[tuple[int, Layer], tuple[set[str], set[str]]] = {}
+        self._layers: dict[tuple[int, bool, bool], tuple[Layer, ...]] = {}
         for name in conditions.group_names(rule.match):
             if name not in scene.groups:
                 known = ", ".join(sorted(scene.groups)) or "none"
@@ -75,6 +77,17 @@ class Selector:
     def kernel(self, subject: Subject) -> Selected:
         """Whether the kernel conditions select a kernel: EVERYTHING, NOTHING, or unknown."""
         return self._select(self.rule.match, subject, None, kernels_only=True)
+
+    def layers(
+        self, subject: Subject, condition: schema.Condition | None = None
+    ) -> tuple[Layer, ...]:
+        """Layers in which the rule, or a condition in it, is judged on a kernel; PTX first."""
+        chosen = self.rule.match if condition is None else condition
+        held = subject.kernel.instructions
+        key = (id(chosen), held.ptx is not None, held.sass is not None)
+        if key not in self._layers:
+            self._layers[key] = judged_layers(chosen, subject)
+        return self._layers[key]
 
     def instructions(self, subject: Subject, layer: Layer) -> Selected:
         """What the rule selects of a kernel in a layer that is known."""
@@ -119,7 +132,7 @@ class Selector:
         else:
             found = _unite(
                 self._select(item, subject, layer, kernels_only=False)
-                for layer in judged_layers(item, subject)
+                for layer in self.layers(subject, item)
             )
         if found.something:
             return NOTHING
@@ -138,13 +151,13 @@ class Selector:
         census = subject.kernel.instructions.of(layer)
         if census is None:
             return Selected(frozenset(), (self.scene.missing_layer(subject.kernel, layer),))
-        if isinstance(condition, schema.OperationIs):
-            patterns = condition.patterns
-            found = [op for op in census if any(matches(each, op) for each in patterns)]
-        else:
-            categories = condition.categories
-            found = [op for op in census if _category(layer, op) in categories]
-        return Selected(frozenset(found))
+        # Opcodes are classified once a rule; the rest is set arithmetic on the census's keys.
+        seen, wanted = self._classified.setdefault((id(condition), layer), (set(), set()))
+        fresh = census.keys() - seen
+        if fresh:
+            seen.update(fresh)
+            wanted.update(opcode for opcode in fresh if _wants(condition, layer, opcode))
+        return Selected(frozenset(census.keys() & wanted))
 
     def _subtract(
         self, kept: Selected, taken: Selected, subject: Subject, layer: Layer | None
@@ -262,6 +275,12 @@ def _tier(subject: Subject, tiers: tuple[Tier, ...]) -> Judged:
     if not wanted or wanted == UNCHANGED_TIERS:
         return bool(wanted), ()
     return None, (f"the tier of the unchanged {kernel.family} was not kept: compare with --all",)
+
+
+def _wants(condition: schema.OperationIs | schema.CategoryIs, layer: Layer, opcode: str) -> bool:
+    if isinstance(condition, schema.OperationIs):
+        return any(matches(pattern, opcode) for pattern in condition.patterns)
+    return _category(layer, opcode) in condition.categories
 
 
 def _equals(value: Scalar, wanted: Scalar) -> bool:
