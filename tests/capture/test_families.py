@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ANONYMOUS = "_ZN7cutlass13device_kernelIN49_GLOBAL__N__{}_16_scaled_mm_c3x_cu_{}15cutlass_3x_gemmIaNS_6half_tEE10GemmKernelEEEvNT_6ParamsE"  # noqa: E501 - one symbol
-ENABLED = "_ZN7cutlass13device_kernelIN5flash11enable_sm90INS1_16FlashAttnFwdSm90IfLi3EEEEEEEvNT_6ParamsE"  # noqa: E501 - one symbol
+ENABLED = (
+    "_ZN7cutlass13device_kernelIN5flash11enable_sm90INS1_16FlashAttnFwdSm90IfLi3EEEEEEEvNT_6ParamsE"
+)
 
 FAMILIES = {
     "_Z12dQuantizeNF4f": "dQuantizeNF4",

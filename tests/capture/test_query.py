@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.capture.helpers import opened
+from tests.sources.material import triton_cache
 
 from sassay.capture import query
 from sassay.errors import UsageError
-from tests.capture.helpers import opened
-from tests.sources.material import triton_cache
 
 if TYPE_CHECKING:
     from pathlib import Path

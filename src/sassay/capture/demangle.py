@@ -33,7 +33,7 @@ _SUFFIXES = {
     "unsigned long long": "ull",
 }  # fmt: skip
 _NEGATIVE = re.compile(r"(\([\w: ]+\))n(\d+)")
-_CLOSING = re.compile(r"> (?=>)")
+_SPACES = re.compile(r"(?<=>) (?=>)|(?<=\w) (?=\[\d)")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -62,7 +62,7 @@ def canonical(name: str) -> str:
     name = _INTERNAL_NAMESPACE.sub("(anonymous namespace)", name)
     name = _TYPED_INTEGER.sub(_integer, name)
     name = _NEGATIVE.sub(r"\1-\2", name)
-    return _CLOSING.sub(">", name)
+    return _SPACES.sub("", name)
 
 
 def _integer(match: re.Match[str]) -> str:
