@@ -185,6 +185,15 @@ def test_an_unknown_option_fails_instead_of_being_dropped(tmp_path: Path) -> Non
     assert "has no option 'frobnicate'" in failure.message
 
 
+def test_an_assertion_without_words_shows_its_statement(tmp_path: Path) -> None:
+    source = COPY + "    tl.static_assert(BLOCK == 7)\n"
+    (failure,) = compile_text(tmp_path, KERNEL, kernels=source).failures
+    assert failure.place == f"kernels.py: line {len(source.splitlines())}"
+    assert failure.message == (
+        "copy_kernel sm_90: CompileTimeAssertionFailure: tl.static_assert(BLOCK == 7)"
+    )
+
+
 def _job(body: str) -> Job:
     function = FunctionSource(
         name="k", defined="k", kind=FunctionKind.JIT, line=1, text=f"def k(x):\n{body}"

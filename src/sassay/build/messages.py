@@ -37,19 +37,14 @@ def explain(error: BaseException, functions: Mapping[tuple[str, str], Any]) -> F
                 file = name
                 line = function.def_file_line_number + deepest.node.lineno - 1
                 break
-    last = chain[-1]
-    said = getattr(last, "error_message", None) or (
-        getattr(last, "error_message", "") is None and "does not compile"
-    )
-    message = said or str(last) or type(last).__name__
-    if not isinstance(message, str) or not message.strip():
-        message = type(last).__name__
-    prefix = (
-        ""
-        if hasattr(last, "error_message")
-        or type(last).__name__ in {"RuntimeError", "MissingNameError"}
-        else f"{type(last).__name__}: "
-    )
+    last: Any = chain[-1]
+    kind = type(last).__name__
+    if hasattr(last, "error_message"):  # a `CompilationError` of Triton
+        message = last.error_message or f"{kind}: {_statement(last)}"
+        prefix = ""
+    else:
+        message = str(last).strip() or kind
+        prefix = "" if kind in {message, "RuntimeError"} else f"{kind}: "
     return Failed(message=prefix + essential(message), file=file, line=line)
 
 
@@ -69,6 +64,13 @@ def from_noise(text: str) -> str | None:
     telling: Iterable[str] = (line for line in text.splitlines() if _IMPORTANT.search(line))
     first = next(iter(telling), None)
     return essential(first) if first else None
+
+
+def _statement(error: Any) -> str:
+    """The source line that a complaint without words points at."""
+    lines = (error.src or "").splitlines()
+    number = getattr(error.node, "lineno", 0)
+    return str(lines[number - 1]).strip() if 0 < number <= len(lines) else "does not compile"
 
 
 def _chain(error: BaseException) -> list[BaseException]:
