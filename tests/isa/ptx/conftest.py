@@ -18,10 +18,9 @@ def triton_ptx(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]
 
     os.environ.setdefault("TRITON_CACHE_DIR", str(tmp_path_factory.mktemp("triton")))
     import triton
+    from tests.isa.ptx.kernels import mixed
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
-
-    from tests.isa.ptx.kernels import mixed
 
     @lru_cache
     def compile_for(arch: int) -> str:

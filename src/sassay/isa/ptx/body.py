@@ -78,7 +78,11 @@ def count_opcodes(text: str, start: int, end: int, *, blanked: bool) -> dict[str
     # Opcodes start with a lower-case letter or an underscore; whatever else was met is an error.
     if opcodes and not ("_" <= opcodes[0][0] <= "z" and "_" <= opcodes[-1][0] <= "z"):
         raise UnreadableError(_first_error(text, start, end, blanked=blanked))
-    if any(text.count(left, start, end) != text.count(right, start, end) for left, right in _PAIRS):
+    # An instruction without its semicolon at the very end, and brackets that do not pair, show
+    # in no opcode: where they are possible, every statement is looked at.
+    if text[start:end].rstrip()[-1:] not in {";", "}", ""} or any(
+        text.count(left, start, end) != text.count(right, start, end) for left, right in _PAIRS
+    ):
         _check_brackets(text, start, end, blanked=blanked)
     return {opcode: counts[opcode] for opcode in opcodes}
 

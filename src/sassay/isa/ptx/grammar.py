@@ -58,8 +58,9 @@ def _census(punctuation: str) -> re.Pattern[str]:
     # among them. A body
     # starts after its brace, where no operands can follow.
     return re.compile(
-        rf"(?:(?<!\{{){_operands(punctuation)})?+{_BETWEEN}(?:{PREDICATE.replace('(', '(?:', 1)})?+"
-        rf"({OPCODE}|\Z|\S(?s:.*+))",
+        rf"(?:(?:(?<=\{{)|{_operands(punctuation)}){_BETWEEN}"
+        rf"(?:{PREDICATE.replace('(', '(?:', 1)})?+)?+"
+        rf"({OPCODE}|\Z|(?s:.++))",
         re.ASCII,
     )
 
