@@ -31,6 +31,9 @@ FAMILIES = {
     "_Z14gemm_4bit_simtI13__nv_bfloat16Li1EEvPKT_PKhPKfS5_S7_S7_PS1_S3_iiiii": "gemm_4bit_simt",
     "_ZN39_GLOBAL__N__17d0da55_7_cubt_cu_dac848fc4anonILi3EEEvPi": "(anonymous namespace)::anon",
     "_ZN3cub17CUB_300001_SM_9006detail11EmptyKernelIvEEvv": "cub::detail::EmptyKernel<void>",
+    "_ZN3cub41_V_300200_SM_750_800_860_890_900_1000_12006detail11EmptyKernelIvEEvv": (
+        "cub::detail::EmptyKernel<void>"
+    ),
     "_ZN3cub47CUB_200700_700_750_800_860_890_900_1000_1200_NS11EmptyKernelIvEEvv": (
         "cub::EmptyKernel<void>"
     ),

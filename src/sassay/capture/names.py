@@ -18,7 +18,7 @@ _OPERATOR = re.compile(
     r"|\s+(?:new|delete)(?:\[\])?)"
 )
 _BUILD_PARTS = re.compile(
-    r"\b(?:(?:CUB|THRUST)_\d+_(?:SM_\d+[a-z]?_?(?:\d+_?)*|[\w]*?_NS)::)|\b__\d+::|\b__detail_abi_\w+::"
+    r"\b(?:(?:CUB|THRUST|_V)_\d+_(?:SM_\d+[a-z]?_?(?:\d+_?)*|[\w]*?_NS)::)|\b__\d+::|\b__detail_abi_\w+::"
 )
 
 

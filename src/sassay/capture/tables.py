@@ -78,15 +78,17 @@ def kernel_rows(states: Iterable[State]) -> Iterator[Row]:
 
 def census_rows(states: Iterable[State]) -> Iterator[Row]:
     """One row for each opcode of each layer of each kernel."""
+    known: dict[tuple[Layer, str], str] = {}
     for state in states:
         for kernel in state.kernels:
+            head = (state.label, kernel.id, kernel.family, kernel.arch)
             for layer in Layer:
-                census = kernel.instructions.of(layer)
-                for opcode, count in (census or {}).items():
-                    yield (
-                        state.label, kernel.id, kernel.family, kernel.arch, layer.value, opcode,
-                        category(layer, opcode), count,
-                    )  # fmt: skip
+                name = layer.value
+                for opcode, count in (kernel.instructions.of(layer) or {}).items():
+                    named = known.get((layer, opcode))
+                    if named is None:
+                        named = known[layer, opcode] = category(layer, opcode)
+                    yield (*head, name, opcode, named, count)
 
 
 def family_rows(states: Iterable[State]) -> Iterator[Row]:
@@ -140,18 +142,15 @@ def fill(connection: duckdb.DuckDBPyConnection, name: str, states: Sequence[Stat
     columns, builder = TABLES[name]
     declared = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
     connection.execute(f'CREATE TABLE "{name}" ({declared})')
-    cells: list[list[Cell]] = [[] for _ in columns]
-    for row in builder(states):
-        for cell_column, cell in zip(cells, row, strict=True):
-            cell_column.append(cell)
-    if not cells[0]:
+    cells = list(zip(*builder(states), strict=True))
+    if not cells:
         return
     arrays: dict[str, object] = {}
     for (column, kind), values in zip(columns.items(), cells, strict=True):
         if kind == "VARCHAR":
             # A NUL or a lone surrogate would not survive the way into the database.
-            texts = [_plain(value) for value in values]
-            arrays[column] = np.array(texts, dtype=object)
+            plain = {value: _plain(value) for value in set(values)}
+            arrays[column] = np.array([plain[value] for value in values], dtype=object)
         else:
             missing = [value is None for value in values]
             numbers = np.array([0 if value is None else value for value in values], np.int64)
