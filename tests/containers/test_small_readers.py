@@ -59,6 +59,11 @@ def test_only_regular_files_are_mapped(tmp_path: Path) -> None:
         ),
         ("_INTERNAL_0a1b2c3d_4_a_cu_deadbeef_12", "_INTERNAL_a_cu"),
         ("_INTERNAL_0a1b2c3d_99_a", "_INTERNAL_a"),
+        (
+            "__nv_static_36__b96781cf_10_kernels_cu_e3f91d0f_645_lookup_table",
+            "__nv_static_kernels_cu_lookup_table",
+        ),
+        ("__nv_static_36__b96781cf_99_kernels_cu", "__nv_static_kernels_cu"),
     ],
 )
 def test_stable_symbols(symbol: str, stable: str) -> None:

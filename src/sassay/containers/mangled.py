@@ -1,7 +1,9 @@
 """Symbol names without the parts that change from build to build.
 
 nvcc marks what has internal linkage by `_INTERNAL_<hash>_<length>_<file>_<hash>[_<number>]` and
-anonymous namespaces by `_GLOBAL__N__<the same>`; the hashes cover paths and times of the build.
+anonymous namespaces by `_GLOBAL__N__<the same>`; cudafe names static variables of the device
+`__nv_static_<length>__<hash>_<length>_<file>_<hash>_<number>_<name>`. The hashes cover paths and
+times of the build, the numbers its position in the preprocessed text.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import re
 
 _MARK = re.compile(r"(\d{0,6})(_INTERNAL_|_GLOBAL__N__)[0-9a-f]{6,16}_(\d{1,4})_")
+_STATIC = re.compile(r"__nv_static_\d{1,4}__[0-9a-f]{6,16}_(\d{1,4})_")
 _TAIL = re.compile(r"_[0-9a-f]{6,16}(?:_\d+)?")
 
 
@@ -21,6 +24,8 @@ def stable_symbol(symbol: str) -> str:
     Returns:
         The same for two builds of the same source; unchanged if it holds no mark.
     """
+    if "__nv_static_" in symbol:
+        symbol = _stable_static(symbol)
     if "_INTERNAL_" not in symbol and "_GLOBAL__N__" not in symbol:
         return symbol
     parts: list[str] = []
@@ -31,6 +36,20 @@ def stable_symbol(symbol: str) -> str:
         kept, end = _extent(symbol, found, digits, found.end() + int(length))
         parts += (symbol[position : found.start()], kept, kind, file)
         position = end
+    parts.append(symbol[position:])
+    return "".join(parts)
+
+
+def _stable_static(symbol: str) -> str:
+    """Without the hashes and numbers of `__nv_static_` names; the file and the name stay."""
+    parts: list[str] = []
+    position = 0
+    while found := _STATIC.search(symbol, position):
+        end = found.end() + int(found[1])
+        file = symbol[found.end() : end]
+        rest = _TAIL.match(symbol, end)
+        parts += (symbol[position : found.start()], "__nv_static_", file)
+        position = rest.end() if rest else min(end, len(symbol))
     parts.append(symbol[position:])
     return "".join(parts)
 
