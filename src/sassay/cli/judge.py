@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from sassay.diff import DiffOptions
     from sassay.model.change import CodeDiff, Diff
     from sassay.model.finding import Check
     from sassay.model.state import State
@@ -82,9 +83,8 @@ def report_and_status(
             hint="sassay diff BEFORE AFTER, or one state with --across-arch A:B",
         )
     with Session() as session:
-        states = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
-        diff = compare_states(
-            states,
+        opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
+        options = diff_options(
             session,
             across=across,
             groups={**(policy.groups if policy else {}), **parse_groups(judging.groups)},
@@ -94,6 +94,7 @@ def report_and_status(
             all_=judging.all or bool(judging.kernels),
             inputs=judging.states,
         )
+        states, diff = compare_states(opened, session, options)
         check = _check(judging, policy, states, diff)
         code = _code_diffs(judging, states, diff, session)
     rendering = judging.rendering.value if judging.rendering else None
@@ -114,7 +115,7 @@ def report_and_status(
         ),
     )
     emit(report, outputs)
-    say_diagnostics(*states)
+    say_diagnostics(*opened)
     return _status(judging, diff, check)
 
 
@@ -126,8 +127,7 @@ def _policy(judging: Judging) -> Policy | None:
     return load_policy(judging.policy)
 
 
-def compare_states(
-    states: Sequence[State],
+def diff_options(
     session: Session,
     *,
     across: tuple[str, str] | None,
@@ -137,12 +137,11 @@ def compare_states(
     families: tuple[str, ...] = (),
     all_: bool = False,
     inputs: tuple[str, ...] = (),
-) -> Diff | None:
-    """Compare states; None for one state that is not compared across architectures.
+) -> DiffOptions:
+    """How states are compared, with the tiers kept in the user's cache.
 
     Args:
-        states: Oldest first.
-        session: Holds their code.
+        session: Knows the cache.
         across: Two architectures to pair.
         groups: Family globs by group name.
         baseline: Label of the state that every other is compared with.
@@ -151,11 +150,9 @@ def compare_states(
         all_: Keep unchanged kernels in `changes`.
         inputs: The states as written on the command line, for the next steps.
     """
-    if len(states) < 2 and across is None:
-        return None
-    from sassay.diff import DiffOptions, compare
+    from sassay.diff import DiffOptions
 
-    options = DiffOptions(
+    return DiffOptions(
         strict=strict,
         baseline=baseline,
         across_arch=across,
@@ -165,7 +162,28 @@ def compare_states(
         cache_dir=session.cache,
         inputs=inputs,
     )
-    return compare(states, session.store, session.disassembler, options)
+
+
+def compare_states(
+    states: tuple[State, ...], session: Session, options: DiffOptions
+) -> tuple[tuple[State, ...], Diff | None]:
+    """Compare states, if there is anything to compare.
+
+    Args:
+        states: Oldest first.
+        session: Holds their code.
+        options: How.
+
+    Returns:
+        The states as they were compared (narrowed, split by architecture), and the diff; None for
+        one state that is not compared across architectures.
+    """
+    from sassay.diff import compare, selected
+
+    if len(states) < 2 and options.across_arch is None:
+        return (selected(states, options) if options.families else states), None
+    chosen = selected(states, options)
+    return chosen, compare(chosen, session.store, session.disassembler, options)
 
 
 def _check(

@@ -88,7 +88,7 @@ def explain_command(
 
       sassay policy explain policy.yaml pr.sassay --rule review-gemm-when-tma-expected
     """
-    from sassay.cli.judge import compare_states
+    from sassay.cli.judge import compare_states, diff_options
     from sassay.cli.session import Session, parse_across, parse_groups
     from sassay.policy import explain, load_policy, resolve_today
 
@@ -96,17 +96,17 @@ def explain_command(
     groups = parse_groups(group or ())
     with Session() as session:
         opened = session.open_all(states, archs=tuple(arch or ()), evidence=tuple(evidence or ()))
-        diff = compare_states(
-            opened,
+        options = diff_options(
             session,
             across=parse_across(across_arch),
             groups={**loaded.groups, **groups},
             baseline=baseline,
             strict=strict,
         )
+        chosen, diff = compare_states(opened, session, options)
         lines = explain(
             loaded,
-            opened,
+            chosen,
             diff,
             only=rule,
             today=resolve_today(today),
