@@ -46,13 +46,23 @@ def run_jobs(
         workers: Most processes at a time.
         done: Told the number of a job and its answer, from one thread at a time.
         timeout: Seconds for one job.
+
+    Raises:
+        Exception: Whatever `done` or the start of a worker raised; jobs may be left then.
     """
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(jobs)):
         waiting.put(number)
     lock = threading.Lock()
+    faults: list[BaseException] = []
 
     def drive() -> None:
+        try:
+            drain()
+        except BaseException as fault:  # noqa: BLE001 - raised again in the caller's thread
+            faults.append(fault)
+
+    def drain() -> None:
         worker: _Worker | None = None
         try:
             while True:
@@ -75,6 +85,8 @@ def run_jobs(
         thread.start()
     for thread in threads:
         thread.join()
+    if faults:
+        raise faults[0]
 
 
 class _Worker:
