@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -19,8 +20,8 @@ from sassay.isa import ptx
 from sassay.model.artifact import SourceLocation
 from sassay.model.kernel import Launch
 
-ANALYZER_VERSION = "ptx-1"
-"""Raised with every change of lexer, parser, census or normal form."""
+FORM = "ptx-1"
+"""Raised with every change of the records below."""
 _CHECKSUM_BYTES = 32
 
 
@@ -48,12 +49,21 @@ class ModuleFacts(msgspec.Struct, frozen=True):
     entries: tuple[EntryFacts, ...]
 
 
+@lru_cache(maxsize=1)
+def analyzer_version() -> str:
+    """Form of the records, and a digest of the analyzer's own source: no change goes unnoticed."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(ptx.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return f"{FORM}-{digest.hexdigest()[:16]}"
+
+
 class AnalysisCache:
     """Reads and writes module facts; remembers those of this run."""
 
     def __init__(self, folder: Path | None) -> None:
         """Args: folder: The user's cache folder; None keeps nothing between runs."""
-        self._folder = folder / ANALYZER_VERSION if folder is not None else None
+        self._folder = folder / analyzer_version() if folder is not None else None
         self._known: dict[str, ModuleFacts] = {}
         self._decoder = msgspec.json.Decoder(ModuleFacts)
 
