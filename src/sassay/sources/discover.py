@@ -60,6 +60,7 @@ class Discovery:
         context.packages.clear()
         context.without_code = 0
         if self._path is None:
+            context.counts["files"] += 1
             yield from self._read_lone(_standard_input())
         elif self._path.is_dir():
             label = self._path.absolute().as_posix().lstrip("/")
