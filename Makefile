@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+STATES := base pre_revert accepted
 STAMP := $(VENV)/.installed
 
 .PHONY: help install demo test check lint types layers unit format bench clean
@@ -37,6 +38,23 @@ unit: $(STAMP)
 format: $(STAMP)  ## let ruff rewrite
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+demo: $(STAMP)  ## compile the router case for sm_90, compare its three states, show the gate
+	@mkdir -p demo
+	@for state in $(STATES); do \
+	  $(BIN)/sassay compile examples/router/$$state.toml --arch sm_90 -o demo/$$state.sassay || exit; \
+	done
+	@echo
+	@$(BIN)/sassay diff $(STATES:%=demo/%.sassay) --group 'RMSNorm=*rmsnorm*' \
+	  $(foreach state,$(STATES),--evidence $(state)=examples/router/evidence/$(state).json) \
+	  --html demo/report.html
+	@echo
+	@echo "The gate on base -> pre_revert, which is what the pull request was:"
+	@echo
+	@$(BIN)/sassay check demo/base.sassay demo/pre_revert.sassay \
+	  --policy kernel-family-deltas --summary
+	@echo
+	@echo "Open demo/report.html in a browser. With --fail-on review the gate exits 1."
 
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
