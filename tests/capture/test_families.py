@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sassay.capture import demangle as demangle_module
-from sassay.capture import qualify_families
+from sassay.capture import qualify_families, unwrap_families
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, triton_family
 from sassay.capture.names import parse_name
@@ -201,3 +201,20 @@ def test_families_of_one_state_tell_all_files_apart(
         [msgspec.structs.replace(state, kernels=state.kernels[::-1]) for state in states]
     )
     assert shuffled == named
+
+
+def test_users_name_further_wrappers() -> None:
+    kernels = tuple(
+        msgspec.structs.replace(
+            kernel(symbol, None, number), symbol=symbol, family=cxx_family(symbol)
+        )
+        for number, symbol in enumerate(
+            ("_Z5scaleI6__halfEvPT_S1_i", "_Z5scaleIfEvPT_S0_i", "_Z5otherIfEvPT_")
+        )
+    )
+    state = State(label="s", kernels=kernels)
+    assert [item.family for item in unwrap_families(state, ()).kernels] == [
+        "scale", "scale", "other",
+    ]  # fmt: skip
+    named = unwrap_families(state, ["scale"])
+    assert [item.family for item in named.kernels] == ["other", "scale<__half>", "scale<float>"]

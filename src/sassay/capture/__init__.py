@@ -2,7 +2,7 @@
 
 from sassay.capture.build import build_state, open_state
 from sassay.capture.evidence import load_evidence
-from sassay.capture.families import GENERIC_WRAPPERS, qualify_families
+from sassay.capture.families import GENERIC_WRAPPERS, qualify_families, unwrap_families
 from sassay.capture.listing import kernel_listing
 from sassay.capture.merge import merge_states
 from sassay.capture.ondisk import SUFFIX, is_capture, read_capture, verify_capture, write_capture
@@ -25,6 +25,7 @@ __all__ = [
     "qualify_families",
     "query",
     "read_capture",
+    "unwrap_families",
     "verify_capture",
     "write_capture",
 ]

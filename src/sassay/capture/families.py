@@ -87,6 +87,26 @@ def _first_type(arguments: Iterable[str]) -> str | None:
     return next((item for item in arguments if not _LITERAL.fullmatch(item)), None)
 
 
+def unwrap_families(state: State, wrappers: Iterable[str]) -> State:
+    """Name the kernels of further generic wrappers after their first template argument.
+
+    Args:
+        state: Any state, also one read from a capture.
+        wrappers: Qualified names of functions whose own name tells nothing.
+    """
+    names = frozenset(wrappers)
+    if not names:
+        return state
+    known = names | frozenset(GENERIC_WRAPPERS)
+    kernels = [
+        msgspec.structs.replace(kernel, family=cxx_family(kernel.symbol, known))
+        if kernel.family in names
+        else kernel
+        for kernel in state.kernels
+    ]
+    return msgspec.structs.replace(state, kernels=tuple(sorted(kernels, key=kernel_order)))
+
+
 def triton_family(name: str) -> str:
     """The family of a Triton kernel: its function's name, Inductor's without the index."""
     match = _INDUCTOR.fullmatch(name)

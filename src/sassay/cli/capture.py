@@ -24,6 +24,7 @@ def capture_command(
     output: Annotated[Path, typer.Option("-o", "--output", help="The capture, OUT.sassay.")],
     label: o.LabelOpt = None,
     arch: o.ArchOpt = None,
+    wrapper: o.WrapperOpt = None,
     evidence: Annotated[
         list[str] | None,
         typer.Option("--evidence", metavar="FILE.json", help="Attach measurements; repeatable."),
@@ -46,7 +47,7 @@ def capture_command(
     measured = {}
     for path in evidence or ():
         measured.update(load_evidence(Path(path)))
-    with Session(quiet=quiet) as session:
+    with Session(quiet=quiet, wrappers=wrapper) as session:
         state = session.open_merged(
             inputs,
             archs=tuple(arch or ()),

@@ -51,6 +51,7 @@ class Judging:
     context: int = 3
     normalize_registers: bool = False
     exit_code: bool = False
+    wrappers: tuple[str, ...] = ()
 
 
 def report_and_status(
@@ -82,7 +83,7 @@ def report_and_status(
             "diff needs two states or more",
             hint="sassay diff BEFORE AFTER, or one state with --across-arch A:B",
         )
-    with Session() as session:
+    with Session(wrappers=judging.wrappers) as session:
         opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
         options = diff_options(
             session,

@@ -70,6 +70,15 @@ FamilyOpt = Annotated[
     list[str] | None,
     typer.Option("--family", metavar="GLOB", help="Only families that match; repeatable."),
 ]
+WrapperOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--wrapper",
+        metavar="NAME",
+        help="A generic C++ wrapper, such as mylib::launch: its kernels become families of their "
+        "first template argument.",
+    ),
+]
 GroupOpt = Annotated[
     list[str] | None,
     typer.Option(

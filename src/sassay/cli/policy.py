@@ -74,6 +74,7 @@ def explain_command(
     ] = None,
     arch: o.ArchOpt = None,
     group: o.GroupOpt = None,
+    wrapper: o.WrapperOpt = None,
     baseline: o.BaselineOpt = None,
     across_arch: o.AcrossOpt = None,
     strict: o.StrictOpt = False,
@@ -94,7 +95,7 @@ def explain_command(
 
     loaded = load_policy(policy)
     groups = parse_groups(group or ())
-    with Session() as session:
+    with Session(wrappers=wrapper) as session:
         opened = session.open_all(states, archs=tuple(arch or ()), evidence=tuple(evidence or ()))
         options = diff_options(
             session,

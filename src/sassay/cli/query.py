@@ -24,6 +24,7 @@ def query_command(
     states: o.StatesArg,
     *,
     arch: o.ArchOpt = None,
+    wrapper: o.WrapperOpt = None,
     format_: Annotated[
         QueryFormat, typer.Option("--format", "-f", help="Format of the rows.")
     ] = QueryFormat.TABLE,
@@ -44,7 +45,7 @@ def query_command(
     from sassay.cli.output import write_stdout, write_whole
     from sassay.cli.rows import render_rows
 
-    with Session() as session:
+    with Session(wrappers=wrapper) as session:
         opened = session.open_all(states, archs=tuple(arch or ()))
         rows = query(sql, opened)
     text = render_rows(rows.columns, rows.rows, format_.value)

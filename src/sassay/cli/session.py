@@ -43,13 +43,14 @@ def split_label(argument: str) -> tuple[str | None, str]:
 class Session(AbstractContextManager["Session"]):
     """What every subcommand that reads states shares; closes its tools on exit."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, wrappers: Sequence[str] | None = None) -> None:
         from sassay.capture import CodeArchive, cache_dir
         from sassay.isa.sass import Disassembler
 
         self.cache: Path = cache_dir()
         self.store: CodeArchive = CodeArchive()
         self.disassembler: Disassembler = Disassembler(self.cache)
+        self._wrappers = tuple(wrappers or ())
         self.progress = Progress(enabled=not quiet)
 
     def __enter__(self) -> Self:
@@ -84,11 +85,11 @@ class Session(AbstractContextManager["Session"]):
             evidence: Measurements to attach.
             environment: Facts of the environment to add.
         """
-        from sassay.capture import open_state
+        from sassay.capture import open_state, unwrap_families
 
         written, spec = split_label(argument)
         self.progress.note(f"reading {argument}")
-        return open_state(
+        state = open_state(
             spec,
             label=label or written,
             store=self.store,
@@ -98,6 +99,7 @@ class Session(AbstractContextManager["Session"]):
             environment=environment or {},
             progress=self.progress.note,
         )
+        return unwrap_families(state, self._wrappers)
 
     def open_merged(
         self,

@@ -39,6 +39,7 @@ def show_command(
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,
+    wrapper: o.WrapperOpt = None,
     summary: o.SummaryOpt = False,
     all_: o.AllOpt = False,
     limit: o.LimitOpt = None,
@@ -67,7 +68,7 @@ def show_command(
         o.Format.HTML: html_file,
     }
     outputs = Outputs(main=format_, path=output, more=more, color=color)
-    with Session() as session:
+    with Session(wrappers=wrapper) as session:
         (opened,) = session.open_all([state], archs=tuple(arch or ()))
         globs = tuple(family or ()) + tuple(
             glob for globs in parse_groups(group or ()).values() for glob in globs
