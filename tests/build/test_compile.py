@@ -225,4 +225,4 @@ def test_a_worker_that_hangs_is_stopped(tmp_path: Path) -> None:
     run_jobs(
         [_job("    pass\n")], cache_dir=tmp_path, workers=1, done=answers.__setitem__, timeout=0.01
     )
-    assert answers[0] == Failed("the compiler took longer than 0 s and was stopped")
+    assert answers[0] == Failed("the compiler took longer than 0.01 s and was stopped")

@@ -13,9 +13,14 @@ import msgspec
 from sassay.build.archs import arch_number, canonical_arch, expected
 from sassay.build.extract import Extracted, Extractor
 from sassay.build.manifest import Manifest, Variant
-from sassay.build.modules import ModuleFinder, SourceFile
-from sassay.build.pool import run_jobs
-from sassay.build.resolve import Arguments, resolve_arguments
+from sassay.build.modules import AbsentError, ModuleFinder, SourceFile
+from sassay.build.pool import TIMEOUT_S, run_jobs
+from sassay.build.resolve import (
+    Arguments,
+    resolve_arguments,
+    unknown_parameters,
+    without_unknown,
+)
 from sassay.build.sidecar import (
     SCHEMA,
     Location,
@@ -42,6 +47,9 @@ class CompileRun(msgspec.Struct, frozen=True):
     Attributes:
         caches: Triton cache folder that holds exactly this run's kernels.
         failures: One diagnostic for each kernel that did not compile, in the manifest's order.
+        absent: One note for each function or parameter that the manifest names and this checkout
+            does not have; only where that is allowed, else they are failures.
+        absent_failures: How many of the failures are functions that this checkout does not have.
         compiled: Entries compiled now.
         reused: Entries that were there and still hold.
         frontend: Such as `triton 3.9.0`.
@@ -52,6 +60,15 @@ class CompileRun(msgspec.Struct, frozen=True):
     compiled: int
     reused: int
     frontend: str
+    absent: tuple[Diagnostic, ...] = ()
+    absent_failures: int = 0
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    tasks: list[_Task]
+    failures: list[Diagnostic]
+    absent: list[Diagnostic]
+    absent_failures: int
 
 
 class _Task(msgspec.Struct, frozen=True):
@@ -74,6 +91,8 @@ def compile_manifest(
     cache_dir: Path,
     progress: Progress | None = None,
     jobs: int | None = None,
+    timeout: float = TIMEOUT_S,
+    allow_missing: bool = False,
 ) -> CompileRun:
     """Compiles every variant for every architecture, without a GPU.
 
@@ -86,6 +105,9 @@ def compile_manifest(
         cache_dir: The Triton cache folder to fill; created if it is missing.
         progress: Told after each compilation.
         jobs: Most compiler processes at a time; None for two.
+        timeout: Seconds that one kernel may take.
+        allow_missing: Leave out what the manifest names and the sources do not have: functions,
+            their files, their parameters. Without it they are failures.
 
     Raises:
         ToolError: Triton is not installed.
@@ -93,7 +115,10 @@ def compile_manifest(
     """
     version = _triton_version()
     chosen = _archs(archs)
-    tasks, failures = _plan(manifest, chosen, version)
+    if progress is not None:
+        progress(f"reading the sources of {len(manifest.variants)} compilations")
+    plan = _plan(manifest, chosen, version, allow_missing=allow_missing)
+    tasks, failures = plan.tasks, plan.failures
     cache_dir.mkdir(parents=True, exist_ok=True)
     kept = _reuse(cache_dir, {task.digest for task in tasks})
     todo = [task for task in tasks if task.digest not in kept]
@@ -114,6 +139,7 @@ def compile_manifest(
             cache_dir=cache_dir,
             workers=jobs or min(WORKERS, os.cpu_count() or 1),
             done=done,
+            timeout=timeout,
         )
     remove_halves(cache_dir)
     failures += [
@@ -128,6 +154,8 @@ def compile_manifest(
         compiled=good,
         reused=len(tasks) - len(todo),
         frontend=f"triton {version}",
+        absent=tuple(plan.absent),
+        absent_failures=plan.absent_failures,
     )
 
 
@@ -149,17 +177,31 @@ def _archs(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _plan(
-    manifest: Manifest, archs: tuple[str, ...], version: str
-) -> tuple[list[_Task], list[Diagnostic]]:
+    manifest: Manifest, archs: tuple[str, ...], version: str, *, allow_missing: bool
+) -> _Plan:
     finder = ModuleFinder(manifest.root, manifest.search)
     extractor = Extractor(finder)
     tasks: list[_Task] = []
     failures: list[Diagnostic] = []
+    absent: dict[Diagnostic, None] = {}
+    absent_failures = 0
     cache: dict[bytes, Extracted | CompileError] = {}
     for variant in manifest.variants:
         try:
             extracted = _extract(extractor, finder, variant, cache)
-            arguments = resolve_arguments(extracted, variant)
+            if allow_missing:
+                absent |= dict.fromkeys(_unknown_parameters(variant, extracted))
+                arguments = resolve_arguments(extracted, without_unknown(variant, extracted))
+            else:
+                arguments = resolve_arguments(extracted, variant)
+        except AbsentError as error:
+            if allow_missing:
+                absent[_absent(variant, error)] = None
+                continue
+            refused = [_refusal(variant, arch, error) for arch in archs or variant.archs]
+            failures += refused
+            absent_failures += len(refused)
+            continue
         except CompileError as error:
             failures += [_refusal(variant, arch, error) for arch in archs or variant.archs]
             continue
@@ -178,8 +220,13 @@ def _plan(
                     digest=digest,
                 )
             )
-    # Defaults can make two variants one compilation; the first name stands.
-    return list({task.digest: task for task in reversed(tasks)}.values())[::-1], failures
+    return _Plan(
+        # Defaults can make two variants one compilation; the first name stands.
+        tasks=list({task.digest: task for task in reversed(tasks)}.values())[::-1],
+        failures=failures,
+        absent=list(absent),
+        absent_failures=absent_failures,
+    )
 
 
 def _extract(
@@ -265,6 +312,25 @@ def _refusal(variant: Variant, arch: str, error: CompileError) -> Diagnostic:
         message=f"{variant.title} {arch}: {error.message}{hint}",
         arch=_claimed(arch),
     )
+
+
+def _absent(variant: Variant, error: AbsentError) -> Diagnostic:
+    return Diagnostic(
+        level=Level.NOTE,
+        place=error.artifact or variant.function,
+        message=f"`{variant.function}` is not in these sources: {error.message}",
+    )
+
+
+def _unknown_parameters(variant: Variant, extracted: Extracted) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            level=Level.NOTE,
+            place=f"{extracted.file}: line {extracted.line}",
+            message=f"`{variant.function}` has no parameter `{name}` in these sources",
+        )
+        for name in unknown_parameters(variant, extracted)
+    ]
 
 
 def _diagnostic(task: _Task, answer: Failed) -> Diagnostic:

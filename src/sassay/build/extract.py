@@ -10,6 +10,7 @@ import msgspec
 
 from sassay.build.evaluate import Evaluator, NotLiteralError
 from sassay.build.guard import check_constexpr_body
+from sassay.build.modules import AbsentError
 from sassay.build.names import BUILTINS, Use, decorator_kind, defaults, is_jit, parameters, uses
 from sassay.build.scan import Binding, Import, ScannedFile
 from sassay.build.values import (
@@ -102,6 +103,7 @@ class Extractor:
             also: Other jit functions of the same file that a manifest passes as constants.
 
         Raises:
+            AbsentError: The file has no such function.
             CompileError: A name cannot be resolved, or the function is no jit function.
         """
         scanned = self.scan(source)
@@ -170,7 +172,7 @@ class _Walk:
             self._add_function(scanned, name, node, FunctionKind.JIT, call)
             return node
         close = difflib.get_close_matches(name, _function_names(scanned), n=1)
-        raise CompileError(
+        raise AbsentError(
             f"no function `{name}` at module level",
             artifact=scanned.source.display,
             hint=f"did you mean `{close[0]}`?" if close else None,

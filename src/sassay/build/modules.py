@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 MAX_SOURCE_BYTES = 10 * 1024 * 1024
 
 
+class AbsentError(CompileError):
+    """This checkout has no such file, module or function as the manifest names."""
+
+
 class SourceFile:
     """A Python file and the names that it goes by.
 
@@ -68,13 +72,14 @@ class ModuleFinder:
         """The source file of a manifest's `file` entry.
 
         Raises:
-            CompileError: It is missing, or a link leads out of the root.
+            AbsentError: It is missing.
+            CompileError: A link leads out of the root.
         """
         path = (self._root / file).resolve()
         if not path.is_relative_to(self._root):
             raise CompileError("the file lies outside the root", artifact=file, hint="use --root")
         if not path.is_file():
-            raise CompileError(
+            raise AbsentError(
                 "no such file", artifact=file, hint=f"looked below {self._root.name or '/'}"
             )
         return SourceFile(path, self._root)
@@ -83,12 +88,12 @@ class ModuleFinder:
         """The source file of a manifest's `module` entry: search folders, root, `sys.path`.
 
         Raises:
-            CompileError: No folder has it.
+            AbsentError: No folder has it.
         """
         installed = [Path(entry).resolve() for entry in sys.path if entry and Path(entry).is_dir()]
         found = self._look(name.split("."), [*self._search, self._root, *installed])
         if found is None:
-            raise CompileError(
+            raise AbsentError(
                 "no source file of this module",
                 artifact=name,
                 hint="looked in `search`, the root and sys.path",

@@ -17,7 +17,8 @@ import msgspec
 
 import sassay
 from sassay.build.messages import from_noise
-from sassay.build.wire import Answer, Failed, Job
+from sassay.build.wire import FOLDER_PREFIX, Answer, Failed, Job
+from sassay.errors import ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ TIMEOUT_S = 600.0
 
 MAX_PRINTED = 1 << 20
 
-_KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
+_KEPT_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 def run_jobs(
@@ -38,7 +39,9 @@ def run_jobs(
     done: Callable[[int, Answer], None],
     timeout: float = TIMEOUT_S,
 ) -> None:
-    """Compiles all jobs.
+    """Compiles all jobs; `done` hears of each of them, or this raises.
+
+    Whatever ends this function, an interrupt included, ends every process that it started.
 
     Args:
         jobs: What to compile.
@@ -48,55 +51,114 @@ def run_jobs(
         timeout: Seconds for one job.
 
     Raises:
-        Exception: Whatever `done` or the start of a worker raised; jobs may be left then.
+        ToolError: A job was left without an answer.
+        Exception: Whatever `done` or the start of a worker raised; no further job starts then.
     """
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(len(jobs)):
-        waiting.put(number)
-    lock = threading.Lock()
-    faults: list[BaseException] = []
+    pool = _Pool(jobs, cache_dir, timeout, done)
+    threads = [
+        threading.Thread(target=pool.drive, daemon=True)
+        for _ in range(max(1, min(workers, len(jobs))))
+    ]
+    started = []
+    try:
+        for thread in threads:
+            thread.start()
+            started.append(thread)
+        for thread in threads:
+            thread.join()
+    except BaseException as fault:  # an interrupt: nothing that was started outlives it
+        pool.stop(fault)
+        for thread in started:
+            thread.join()
+        raise
+    pool.finish()
 
-    def drive() -> None:
+
+class _Pool:
+    """What the threads of one run share; each drives one worker at a time."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        cache_dir: Path,
+        timeout: float,
+        done: Callable[[int, Answer], None],
+    ) -> None:
+        self._jobs = jobs
+        self._cache_dir = cache_dir
+        self._timeout = timeout
+        self._done = done
+        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in range(len(jobs)):
+            self._waiting.put(number)
+        self._lock = threading.Lock()
+        self._faults: list[BaseException] = []
+        self._living: set[_Worker] = set()
+        self._told = 0
+
+    def drive(self) -> None:
+        """Takes jobs until none is left or something went wrong; runs in a thread."""
         try:
-            drain()
+            self._drain()
         except BaseException as fault:  # noqa: BLE001 - raised again in the caller's thread
-            faults.append(fault)
+            self._faults.append(fault)
 
-    def drain() -> None:
+    def stop(self, fault: BaseException) -> None:
+        """Ends the running workers; no further job starts."""
+        with self._lock:
+            self._faults.append(fault)
+            for worker in self._living:
+                worker.kill()
+
+    def finish(self) -> None:
+        """Raises unless every job was answered."""
+        if self._faults:
+            raise self._faults[0]
+        if self._told != len(self._jobs):
+            left = len(self._jobs) - self._told
+            raise ToolError(f"{left} of {len(self._jobs)} kernels got no answer")
+
+    def _drain(self) -> None:
         worker: _Worker | None = None
         try:
             while True:
                 try:
-                    number = waiting.get_nowait()
+                    number = self._waiting.get_nowait()
                 except queue.Empty:
                     return
-                worker = worker if worker is not None and worker.alive else _Worker(cache_dir)
-                answer = worker.compile(jobs[number], timeout)
-                with lock:
-                    done(number, answer)
+                with self._lock:
+                    if self._faults:
+                        return
+                    worker = self._ready(worker)
+                answer = worker.compile(self._jobs[number], self._timeout)
+                with self._lock:
+                    if self._faults:
+                        return
+                    self._done(number, answer)
+                    self._told += 1
         finally:
             if worker is not None:
+                with self._lock:
+                    self._living.discard(worker)
                 worker.close()
 
-    threads = [
-        threading.Thread(target=drive, daemon=True) for _ in range(max(1, min(workers, len(jobs))))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
+    def _ready(self, worker: _Worker | None) -> _Worker:
+        if worker is not None and worker.alive:
+            return worker
+        fresh = _Worker(self._cache_dir)
+        self._living = {*self._living, fresh} - {worker}
+        return fresh
 
 
 class _Worker:
     """One worker process in a private folder."""
 
     def __init__(self, cache_dir: Path) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="sassay-worker-")
+        self._folder = tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)
         # Triton reads some forty variables that change what it emits; none of the caller's count.
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         environment |= {
+            "TMPDIR": self._folder.name,
             "TRITON_CACHE_DIR": str(cache_dir.resolve()),
             "PYTHONPATH": str(Path(sassay.__file__).resolve().parents[1]),
             "PYTHONHASHSEED": "0",
@@ -110,6 +172,7 @@ class _Worker:
             stderr=self._printed,
             cwd=self._folder.name,
             env=environment,
+            start_new_session=True,  # ptxas, its child, ends with it
         )
         self.alive = True
 
@@ -122,7 +185,7 @@ class _Worker:
 
         def stop() -> None:
             late.set()
-            self._process.kill()
+            self.kill()
 
         timer = threading.Timer(timeout, stop)
         timer.start()
@@ -136,15 +199,23 @@ class _Worker:
             timer.cancel()
         if line.endswith(b"\n"):
             return msgspec.json.decode(line, type=Answer)  # type: ignore[no-any-return]  # a union is no type to mypy
+        # Its ptxas must not outlive it; its number is its own until it has been waited for.
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        self.kill()
         self._process.wait()
         said = from_noise(
             os.pread(self._printed.fileno(), MAX_PRINTED, 0).decode("utf-8", "replace")
         )
         self.close()
         if late.is_set():
-            return Failed(f"the compiler took longer than {timeout:.0f} s and was stopped")
+            return Failed(f"the compiler took longer than {timeout:g} s and was stopped")
         ending = f"the compiler crashed ({_ending(self._process.returncode)})"
         return Failed(f"{ending}: {said}" if said else ending)
+
+    def kill(self) -> None:
+        """Ends the process and those that it started, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it is gone already
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Ends the process and removes its folder."""
@@ -155,7 +226,7 @@ class _Worker:
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()

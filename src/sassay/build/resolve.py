@@ -91,6 +91,28 @@ def resolve_arguments(extracted: Extracted, variant: Variant) -> Arguments:
     )
 
 
+def unknown_parameters(variant: Variant, extracted: Extracted) -> list[str]:
+    """Names of a variant's types, constants and divisors that are no parameters, sorted."""
+    names = {parameter.name for parameter in extracted.parameters} | {"*"}
+    given = {*variant.signature, *variant.constants, *variant.divisibility}
+    return sorted(name for name in given if name.split(".")[0] not in names)
+
+
+def without_unknown(variant: Variant, extracted: Extracted) -> Variant:
+    """The variant as far as the function's parameters go."""
+    unknown = set(unknown_parameters(variant, extracted))
+    if not unknown:
+        return variant
+    return msgspec.structs.replace(
+        variant,
+        signature={key: value for key, value in variant.signature.items() if key not in unknown},
+        constants={key: value for key, value in variant.constants.items() if key not in unknown},
+        divisibility={
+            key: value for key, value in variant.divisibility.items() if key not in unknown
+        },
+    )
+
+
 def _check_names(extracted: Extracted, variant: Variant, names: list[str]) -> None:
     for section, given in (("signature", variant.signature), ("constants", variant.constants)):
         for key in given:

@@ -10,6 +10,9 @@ import msgspec
 
 from sassay.build.values import Value
 
+FOLDER_PREFIX = "sassay-worker-"
+"""Start of the name of a worker's private folder."""
+
 Path = tuple[int, ...]
 """Place of an argument: its number, then the numbers inside tuples."""
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,14 +24,24 @@ from triton.compiler import ASTSource, make_backend
 from sassay.build.loader import Loader, MissingNameError, salt
 from sassay.build.messages import explain, from_noise
 from sassay.build.options import IDENTITY
-from sassay.build.wire import Answer, Compiled, Failed, Job
+from sassay.build.wire import FOLDER_PREFIX, Answer, Compiled, Failed, Job
 
 
 def main() -> None:
     """Serves jobs until standard input ends."""
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # standard error is a file that the parent reads if this process dies
     _serve(sys.stdin.buffer, answers)
+
+
+def _follow(parent: int) -> None:
+    """Ends this process, its ptxas and its folder once the process that asked is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    if Path.cwd().name.startswith(FOLDER_PREFIX):
+        shutil.rmtree(Path.cwd(), ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _serve(jobs: BinaryIO, answers: Any) -> None:

@@ -8,13 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.session import Session, parse_environment
+
+if TYPE_CHECKING:
+    from sassay.build import CompileRun
 
 
 def compile_command(
@@ -42,6 +45,16 @@ def compile_command(
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, max=256, help="Compilers at once.")
     ] = 2,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="S", min=1, help="Seconds for one kernel.")
+    ] = 600,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Leave out functions and parameters that these sources do not have.",
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Compile the Triton kernels that a manifest names: no GPU, no torch, nothing imported.
@@ -53,7 +66,7 @@ def compile_command(
 
       sassay compile kernels.toml -o pr.sassay
 
-      sassay compile kernels.toml -o base.sassay --root ../base-checkout --arch sm_90
+      sassay compile kernels.toml -o base.sassay --root ../base-checkout --allow-missing
     """
     from sassay.build import compile_manifest, load_manifest
     from sassay.capture import load_evidence, write_capture
@@ -69,6 +82,8 @@ def compile_command(
             cache_dir=folder,
             progress=session.progress.note,
             jobs=jobs,
+            timeout=timeout,
+            allow_missing=allow_missing,
         )
         state = session.open_compiled(
             run,
@@ -82,15 +97,21 @@ def compile_command(
         families = {kernel.family for kernel in state.kernels}
         typer.echo(
             f"{output}: {len(state.kernels)} kernels, {len(families)} families, "
-            f"{len(run.failures)} failed"
+            f"{len(run.failures)} failed{_absent(run)}"
         )
-    say_diagnostics(state)
+    say_diagnostics(state, shown=None)
     if run.failures:
+        missing = run.absent_failures
+        hint = f"; {missing} are not in the sources, see --allow-missing" if missing else ""
         sys.stderr.write(
             f"sassay: error: {manifest}: {len(run.failures)} kernels did not compile "
-            "(the others are captured)\n"
+            f"(the others are captured{hint})\n"
         )
         raise typer.Exit(2)
+
+
+def _absent(run: CompileRun) -> str:
+    return f", {len(run.absent)} left out: not in the sources" if run.absent else ""
 
 
 @contextmanager

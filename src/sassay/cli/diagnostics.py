@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def say_diagnostics(*states: State) -> None:
-    """Print errors and warnings of states on standard error, a line each, at most 20.
+def say_diagnostics(*states: State, shown: int | None = _SHOWN) -> None:
+    """Print errors and warnings of states on standard error, a line each.
 
     Args:
         states: The states that were read.
+        shown: Most lines; None for all.
     """
     lines = [
         f"sassay: {each.level.value}: {each.place}: {each.message}"
@@ -23,10 +24,10 @@ def say_diagnostics(*states: State) -> None:
         for each in state.diagnostics
         if each.level.value != "note"
     ]
-    for line in lines[:_SHOWN]:
+    for line in lines[:shown]:
         plain = "".join(
             c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(line.split())
         )
         sys.stderr.write(f"{plain}\n")
-    if len(lines) > _SHOWN:
-        sys.stderr.write(f"sassay: {len(lines) - _SHOWN} more; --format json lists all\n")
+    if shown is not None and len(lines) > shown:
+        sys.stderr.write(f"sassay: {len(lines) - shown} more; --format json lists all\n")

@@ -137,7 +137,7 @@ class Session(AbstractContextManager["Session"]):
         evidence: Mapping[str, Evidence] | None = None,
         environment: Mapping[str, Scalar] | None = None,
     ) -> State:
-        """The state of what a manifest compiled to; its failures become diagnostics.
+        """The state of what a manifest compiled to; what failed or is absent is a diagnostic.
 
         Args:
             run: The compilation.
@@ -158,6 +158,12 @@ class Session(AbstractContextManager["Session"]):
                 f"no kernel compiled; the first of {len(run.failures)}: {first.message}",
                 artifact=first.place,
             )
+        if run.absent and not (run.compiled or run.reused):
+            raise InputError(
+                f"none of the {len(run.absent)} kernels is in these sources",
+                artifact=run.absent[0].place,
+                hint="is --root the right folder?",
+            )
         state = build_state(
             str(run.caches),
             label=label,
@@ -167,7 +173,7 @@ class Session(AbstractContextManager["Session"]):
             environment=environment or {},
             progress=self.progress.note,
         )
-        diagnostics = tuple(sorted((*state.diagnostics, *run.failures)))
+        diagnostics = tuple(sorted((*state.diagnostics, *run.failures, *run.absent)))
         return msgspec.structs.replace(state, diagnostics=diagnostics)
 
     def open_all(
