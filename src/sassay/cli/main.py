@@ -15,6 +15,7 @@ import typer
 
 from sassay import __version__
 from sassay.cli import capture, check, compile_, diff, policy, query, schema, show
+from sassay.cli.output import abandon_stdout
 from sassay.cli.text import printable
 from sassay.errors import SassayError
 
@@ -23,7 +24,7 @@ For example:
 
   sassay diff ~/.triton/cache.before ~/.triton/cache.after
 
-  sassay check main.sassay pr.sassay --policy no-new-spills --markdown comment.md
+  sassay check main.sassay pr.sassay --policy no-new-spills
 
   sassay show pypi:bitsandbytes==0.50.2 --arch sm_90 --family 'k*Quantize*'
 
@@ -34,6 +35,7 @@ standard input; put label= in front to name it.
 Exit status: 0 pass, 1 the verdict reached --fail-on, 2 sassay could not judge.
 """
 
+_INTERRUPTED = 130
 ABOUT = "Review what GPU kernels became after lowering: PTX and SASS, compared and judged, no GPU."
 
 app = typer.Typer(
@@ -94,23 +96,27 @@ def main(arguments: list[str]) -> int:
         The exit status: 0 pass, 1 verdict reached, 2 could not judge, 130 interrupted.
     """
     try:
-        status = app(arguments, standalone_mode=True)
-        return int(status or 0)
-    except SystemExit as stop:
-        return _close_output(stop.code if isinstance(stop.code, int) else 2)
+        status = _dispatch(arguments)
     except SassayError as error:
         _say(str(error))
-        return 2
+        status = 2
     except BrokenPipeError:
         # The reader went away (`sassay show x | head`): not an error, and nothing more to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        abandon_stdout()
+        status = 0
     except KeyboardInterrupt:
         _say("interrupted")
-        return 130
+        status = _INTERRUPTED
     except MemoryError:
         _say("out of memory (narrow the input with --arch or --family)")
-        return 2
+        status = 2
+    except OSError as error:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+        _say(": ".join(part for part in (name, error.strerror or str(error)) if part))
+        status = 2
+    except RecursionError:
+        _say("the input nests too deeply")
+        status = 2
     except Exception as error:  # noqa: BLE001 - the last line of defence: one line, exit 2
         if os.environ.get("SASSAY_TRACEBACK"):
             traceback.print_exc()
@@ -118,14 +124,58 @@ def main(arguments: list[str]) -> int:
             f"internal error: {type(error).__name__}: {error} "
             "(a bug in sassay: set SASSAY_TRACEBACK=1 to see where, and report it)"
         )
+        status = 2
+    return _close_output(status)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Parse the arguments and run the subcommand; a wrong command line becomes one line too."""
+    try:
+        status = app(arguments, prog_name="sassay", standalone_mode=False)
+    except (typer.Abort, typer.Exit) as stop:
+        return int(getattr(stop, "exit_code", 1))
+    except Exception as error:
+        # Typer's and click's usage errors, told by what they can do: which of the two packages
+        # defines their class depends on typer's version.
+        if not hasattr(error, "format_message"):
+            raise
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+            sys.stderr.write(context.get_help() + "\n")
+        else:
+            command = context.command_path if context is not None else "sassay"
+            _say(f"{usage_message(error)} (see `{command} --help`)")
         return 2
+    if status == _INTERRUPTED:
+        _say("interrupted")
+    return status if isinstance(status, int) else 0
+
+
+def usage_message(error: Exception) -> str:
+    """What is wrong with a command line, in sassay's words.
+
+    Args:
+        error: One of typer's usage errors.
+    """
+    # "Value error, " is how pydantic-style validators introduce the message of a wrong choice.
+    message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
+    message = message.strip().replace(": Value error, ", ": ").replace(". Did you", ", did you")
+    message = message.removesuffix(".")
+    possibilities = getattr(error, "possibilities", None)
+    if possibilities:
+        message = f"{message.partition(' (')[0]}, did you mean {' or '.join(possibilities)}?"
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def _close_output(status: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
+    except OSError as error:
+        abandon_stdout()
+        _say(f"standard output: cannot be written: {error.strerror}")
+        return 2
     return status
 
 

@@ -56,7 +56,7 @@ class Outputs:
 
 
 def emit(report: Report, outputs: Outputs) -> None:
-    """Render and write everything that was asked for, the files first.
+    """Render everything that was asked for, then write it, the files first.
 
     Args:
         report: What to render.
@@ -67,10 +67,15 @@ def emit(report: Report, outputs: Outputs) -> None:
     """
     from sassay.report import render
 
-    for format_, path in outputs.more.items():
-        if path is not None:
-            write_whole(path, render(format_.value, report))
+    # All is rendered before anything is written: a format that fails leaves every file as it was.
+    files = [
+        (path, render(format_.value, report))
+        for format_, path in outputs.more.items()
+        if path is not None
+    ]
     text = render(outputs.main.value, report)
+    for path, content in files:
+        write_whole(path, content)
     if outputs.path is not None:
         write_whole(outputs.path, text)
     else:
@@ -78,10 +83,32 @@ def emit(report: Report, outputs: Outputs) -> None:
 
 
 def write_stdout(text: str) -> None:
-    """Write UTF-8 to standard output whatever the locale says."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-    sys.stdout.buffer.flush()
+    """Write UTF-8 to standard output whatever the locale says.
+
+    A reader that goes away (`sassay check ... | head -1`) ends the output, not the judgement: the
+    exit status stays what the verdict says.
+
+    Raises:
+        InputError: The output cannot be written, such as on a full disk.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+    except OSError as error:
+        abandon_stdout()
+        raise InputError(
+            f"cannot be written: {error.strerror}", artifact="standard output"
+        ) from error
+
+
+def abandon_stdout() -> None:
+    """Send what is still buffered for a reader that went away nowhere."""
+    void = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(void, sys.stdout.fileno())
+    os.close(void)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -94,30 +121,37 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         InputError: The folder is missing or not writable.
     """
-    data = text.encode("utf-8", "backslashreplace")
     if str(path) == "-":
-        sys.stdout.buffer.write(data)
+        write_stdout(text)
         return
-    if path.exists() and not path.is_file():
-        # /dev/stdout, a FIFO: nothing to swap.
-        if path.is_dir():
-            raise InputError("is a folder", artifact=str(path), hint="name a file to write")
-        path.write_bytes(data)
-        return
+    if path.is_dir():
+        raise InputError("is a folder", artifact=str(path), hint="name a file to write")
+    data = text.encode("utf-8", "backslashreplace")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as handle:
-            handle.write(data)
-        temporary = Path(handle.name)
-        try:
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", artifact=str(path)) from error
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)  # /dev/stdout, a FIFO: nothing to swap
+        else:
+            _swap_in(path.resolve(), data)
+    except FileNotFoundError as error:
+        raise InputError(
+            "cannot be written", artifact=str(path), hint=f"there is no folder {path.parent}"
+        ) from error
+    except (OSError, RuntimeError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be written: {said}", artifact=str(path)) from error
+
+
+def _swap_in(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _umask() -> int:
