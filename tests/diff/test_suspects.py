@@ -29,7 +29,9 @@ def test_a_family_that_went_is_told_by_its_conversions_and_reductions() -> None:
 
     result = diff([gone("a"), gone("b"), kernel("x")], [kernel("x")])
     (suspect,) = result.suspects
-    assert suspect.why == f"gone: 2 kernels, each 64 {SHFL}, 12 {CVT}"
+    assert suspect.why == (
+        "gone: 2 kernels, each with 64 reduction shuffles, 12 roundings f32 to bf16"
+    )
     assert [(m.opcode, m.kind, m.counts) for m in suspect.moves] == [
         (SHFL, "reduction", (128, 0)), (CVT, "conversion", (24, 0)),
     ]  # fmt: skip
@@ -40,12 +42,23 @@ def test_matched_kernels_are_told_by_averages_and_contraction() -> None:
     after = kernel("norm", ptx={CVT: 6}, sass={"FFMA": 12, "FMUL": 8, "FADD": 3})
     (suspect,) = diff([before], [after]).suspects
     assert suspect.why == (
-        f"{CVT} 8 -> 6 a kernel; FFMA +12, FMUL -12: consistent with multiply-adds newly contracted"
+        "multiply-adds newly contracted: FFMA 0 -> 12, FMUL 20 -> 8; roundings f32 to bf16 8 -> 6"
     )
     (back,) = diff([after], [before]).suspects
-    assert back.why.endswith(
-        "FFMA -12, FMUL +12: consistent with multiply-adds no longer contracted"
-    )
+    assert back.why.startswith("multiply-adds no longer contracted: FFMA 12 -> 0, FMUL 8 -> 20; ")
+
+
+def test_ptx_and_sass_say_the_same_thing_once() -> None:
+    before = kernel("norm", ptx={CVT: 8, SHFL: 5}, sass={"F2FP.BF16.F32.PACK_AB": 4, "FADD": 3})
+    after = kernel("norm", ptx={CVT: 6, SHFL: 5}, sass={"F2FP.BF16.F32.PACK_AB": 3, "FADD": 9})
+    (suspect,) = diff([before], [after]).suspects
+    assert suspect.why == "f32 adds 3 -> 9; roundings f32 to bf16 8 -> 6"
+
+
+def test_packing_conversions_rounds_no_value_more() -> None:
+    before = kernel("norm", ptx={CVT: 8, "add.f32": 2})
+    after = kernel("norm", ptx={"cvt.rn.bf16x2.f32": 4, "add.f32": 2, "mov.b32": 4})
+    assert diff([before], [after]).suspects == ()
 
 
 def test_the_order_of_suspicion() -> None:
@@ -68,7 +81,9 @@ def test_a_transient_family_is_a_suspect_of_its_own_pair() -> None:
     topk = kernel("topk", ptx={SHFL: 8, CVT: 1})
     states = [state("base", [kernel()]), state("pre", [kernel(), topk]), state("acc", [kernel()])]
     (suspect,) = compare(states, NoCode(), NOBODY).suspects
-    assert suspect.why == f"pre -> acc: gone: 1 kernel: 8 {SHFL}, 1 {CVT}"
+    assert suspect.why == (
+        "pre -> acc: gone: 1 kernel with 8 reduction shuffles, 1 roundings f32 to bf16"
+    )
     assert suspect.moves[0].counts == (0, 8, 0)
 
 

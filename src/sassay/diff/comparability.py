@@ -22,9 +22,9 @@ _NOT_RECORDED = "not recorded"
 
 _MAY_CAUSE = {
     "ptxas": "a change may come from ptxas alone",
-    "ptx_version": "the PTX was written for other versions; a change may come from that alone",
+    "ptx_version": "the PTX was written for another version; a change may come from that alone",
     "frontend": "a change may come from the front end alone",
-    "options": "kernels were compiled with other options; a change may come from that alone",
+    "options": "a change may come from the options alone",
 }
 
 
@@ -37,14 +37,20 @@ def comparability(
         states: The states as they are compared, oldest first.
         across: The two architectures, where they differ on purpose.
     """
+    compilers = tuple(_toolchains(states))
     return (
-        *_toolchains(states),
+        *compilers,
         *_architectures(states, across),
         *_sizes(states),
         *_missing(states),
         *_tools(states),
-        *_environment(states),
+        *(note for note in _environment(states) if not _said(note, compilers)),
     )
+
+
+def _said(note: Comparability, compilers: Sequence[Comparability]) -> bool:
+    """Whether the environment repeats what the kernels say of their compilers."""
+    return any(note.values == known.values for known in compilers)
 
 
 def _toolchains(states: Sequence[State]) -> Iterator[Comparability]:
@@ -84,8 +90,8 @@ def _architectures(
         yield Comparability(
             "architectures",
             tuple(", ".join(archs) for archs in held),
-            "two architectures are compared: every kernel is expected to change, and SASS counts "
-            "of one say little about those of the other",
+            "every kernel is expected to change, and SASS counts of one architecture say little "
+            "about those of the other",
         )
         return
     filled = [set(archs) for archs in held if archs]

@@ -87,7 +87,7 @@ def _migration(
         memory_path=memory,
         before=old,
         after=new,
-        why="; ".join(part for part in (tensor_why, memory_why) if part),
+        why="; ".join(part for part in (tensor_why, memory_why, _staging(older, newer)) if part),
     )
 
 
@@ -131,15 +131,18 @@ def _tensor_path(
     if not any(side[name] for side in (older, newer) for name in names[:3]):
         return NOT_APPLICABLE, "no tensor-core instructions"
     new_path = {"wgmma": warpgroup, "tcgen05": tensor_memory}.get(_TENSOR_PATHS.get(number, ""))
-    moved = f"{_spell(older, names[:3])} -> {_spell(newer, names[:3])}"
+    held = _spell(older, names[:3])
+    moved = f"{held} -> {_spell(newer, names[:3])}"
     if new_path is None:
         return NOT_APPLICABLE, f"sm_{number} has no newer tensor path: {moved}"
     if newer[new_path]:
         beside = f" beside {newer[warp]} {warp}" if newer[warp] else ""
-        return YES, f"moved: {_spell(older, names[:3])} -> {newer[new_path]} {new_path}{beside}"
+        return YES, f"{held} -> {newer[new_path]} {new_path}{beside}"
     if not any(newer[name] for name in names[:3]):
-        return NO, f"lost its tensor cores: {moved}; no {new_path}"
-    return NO, f"still {warp}: {moved}; no {new_path}"
+        return NO, f"lost its tensor cores: {moved}"
+    if older == newer or held == _spell(newer, names[:3]):
+        return NO, f"still {held}, no {new_path}"
+    return NO, f"{moved}, no {new_path}"
 
 
 def _memory_path(
@@ -154,10 +157,23 @@ def _memory_path(
         return NOT_APPLICABLE, ""
     if not any(side[name] for side in (older, newer) for name in old_paths):
         return NOT_APPLICABLE, ""
-    moved = f"staging {_spell(older, (copy, bulk), store)} -> {_spell(newer, (copy, bulk), store)}"
+    held, kept = _spell(older, (copy, bulk), store), _spell(newer, (copy, bulk), store)
     if newer[new_path]:
-        return YES, moved
-    return NO, f"{moved}; no {new_path}"
+        return YES, f"{held} -> {kept}" if held != kept else f"still {held}"
+    return (
+        NO,
+        f"still {held}, no {new_path}" if held == kept else f"{held} -> {kept}, no {new_path}",
+    )
+
+
+def _staging(older: Mapping[str, int], newer: Mapping[str, int]) -> str:
+    """How much shared-memory traffic and synchronization moved."""
+    words = [
+        f"{name.replace('_', ' ')} {older[name]} -> {newer[name]}"
+        for name in ("warpgroup", "tensor_memory", "shared_memory", "synchronization")
+        if older[name] != newer[name]
+    ]
+    return ", ".join(words)
 
 
 def _spell(counts: Mapping[str, int], names: Sequence[str], otherwise: str | None = None) -> str:

@@ -145,6 +145,10 @@ def _row(
         resources=_resources(outline.parts),
         pairs=outline.pairs,
         members=outline.members,
+        per_kernel_categories=Layered(
+            ptx=_averages_by_name(categories.ptx, kernels),
+            sass=_averages_by_name(categories.sass, kernels),
+        ),
     )
 
 
@@ -153,6 +157,19 @@ def _by_name(totals: Layered[Totals]) -> Layered[Mapping[str, Values]]:
         ptx=totals.ptx.by_name if totals.ptx else None,
         sass=totals.sass.by_name if totals.sass else None,
     )
+
+
+def _averages_by_name(
+    totals: Totals | None, kernels: tuple[int, ...]
+) -> dict[str, tuple[float | None, ...]] | None:
+    if totals is None:
+        return None
+    out: dict[str, tuple[float | None, ...]] = {}
+    for name, values in totals.by_name.items():
+        averages = _averages(values, kernels)
+        if averages is not None:
+            out[name] = averages
+    return out
 
 
 def _averages(totals: Values | None, kernels: tuple[int, ...]) -> tuple[float | None, ...] | None:

@@ -58,22 +58,39 @@ def specialization_line(kernel: Kernel, varying: frozenset[str]) -> str:
 
     Args:
         kernel: The kernel.
-        varying: What `varying_parts` found for its family; where nothing varies, everything is
-            told.
+        varying: What `varying_parts` found for its family; where nothing varies, there is
+            nothing to tell.
     """
-    parts = specialization_parts(kernel.specialization)
-    chosen = [part for part in parts if part[0] in varying] if varying else list(parts)
+    signature = kernel.specialization.signature
+    parts = [part for part in specialization_parts(kernel.specialization) if part[0] in varying]
+    # Parameter types of C++ follow from the template arguments.
+    templated = any(name[0] == "<" for name, _ in parts)
     words = []
-    for name, value in chosen:
+    for name, value in parts:
+        if name[0] == "(" and templated:
+            continue
         if name[0] in "<(":
             words.append(value)
         elif name.endswith("%"):
-            words.append(f"{name[:-1]} % {value}")
-        elif name in kernel.specialization.signature:
+            # What a parameter is divisible by goes without saying where others lack it.
+            if name[:-1] not in varying:
+                words.append(f"{name[:-1]} % {value}")
+        elif name in signature:
             words.append(f"{name}: {value}")
         else:
             words.append(f"{name}={value}")
-    held = {name for name, _ in parts}
-    words += [f"no {name}" for name in sorted(varying - held) if name[0] not in "<("]
+    held = {name for name, _ in specialization_parts(kernel.specialization)}
+    words += [_without(name, held) for name in sorted(varying - held) if _told(name, held)]
     line = ", ".join(words)
     return line if len(line) <= _LINE_LIMIT else f"{line[: _LINE_LIMIT - 3]}..."
+
+
+def _told(name: str, held: set[str]) -> bool:
+    """Whether that a part is missing is worth a word."""
+    return name[0] not in "<(" and (not name.endswith("%") or name[:-1] in held)
+
+
+def _without(name: str, held: set[str]) -> str:
+    if name.endswith("%") and name[:-1] in held:
+        return f"{name[:-1]} not divisible"
+    return f"without {name}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.diff import numerics
+from sassay.diff import numerics, wording
 from sassay.isa.sensitivity import sensitive_kind
 from sassay.model.change import FamilyRow, FamilyStatus, PairLabels, SensitiveMove, Suspect
 from sassay.model.layers import Layer, Tier
@@ -117,10 +117,10 @@ def _one_sided(kernels: Sequence[Kernel], verb: str) -> tuple[float, list[str]]:
     if not any(structures):
         return 0.0, []
     counts = numerics.total(kernels, layer)
-    noun = "1 kernel:" if len(kernels) == 1 else f"{len(kernels)} kernels, each"
+    noun = "1 kernel with" if len(kernels) == 1 else f"{len(kernels)} kernels, each with"
     if len(kernels) > 1 and len({_shape(kernel, layer) for kernel in kernels}) > 1:
-        noun = f"{len(kernels)} kernels, on average"
-    text = f"{verb}: {noun} {numerics.spell_counts(layer, counts, len(kernels))}"
+        noun = f"{len(kernels)} kernels, on average with"
+    text = f"{verb}: {noun} {wording.spell_counts(layer, counts, len(kernels))}"
     return _POINTS * _damped(structures), [text]
 
 
@@ -134,14 +134,16 @@ def _in_place(changed: Sequence[Compared]) -> tuple[float, list[str]]:
     points = _POINTS * _damped([part for part, _ in parts])
     if points <= 0:
         return 0.0, []
-    words = []
     moved = [item for part, item in parts if part > 0]
-    for layer in _speaking_layers(moved):
-        before = numerics.total([item.before for item in moved], layer)
-        after = numerics.total([item.after for item in moved], layer)
-        text = numerics.spell_moves(layer, before, after, len(moved))
-        if text:
-            words.append(text)
+    sides = {
+        layer: (
+            numerics.total([item.before for item in moved], layer),
+            numerics.total([item.after for item in moved], layer),
+        )
+        for layer in _speaking_layers(moved)
+    }
+    text = wording.spell_moves(sides, len(moved))
+    words = [text] if text else []
     if not words:
         noun = "kernel" if len(moved) == 1 else "kernels"
         words.append(
@@ -152,7 +154,7 @@ def _in_place(changed: Sequence[Compared]) -> tuple[float, list[str]]:
 
 
 def _speaking_layers(items: Sequence[Compared]) -> list[Layer]:
-    """PTX names types and roundings, SASS tells what was contracted: both where both are known."""
+    """PTX names types and roundings, SASS what ptxas contracted: both where both are known."""
     kernels = [kernel for item in items for kernel in (item.before, item.after)]
     return [
         layer
