@@ -32,12 +32,29 @@ def split_label(argument: str) -> tuple[str | None, str]:
     Returns:
         The label, None where there is none, and the input.
     """
-    if argument.startswith("pypi:") or Path(argument).exists():
+    if argument.startswith("pypi:") or _exists(argument):
         return None, argument
     match = _LABEL.match(argument)
     if match is None:
-        return None, argument
-    return match["label"], match["spec"]
+        return None, _at_home(argument)
+    return match["label"], _at_home(match["spec"])
+
+
+def _exists(argument: str) -> bool:
+    try:
+        return Path(argument).exists()
+    except (OSError, ValueError):  # a name too long for the system, a NUL
+        return False
+
+
+def _at_home(spec: str) -> str:
+    """`~` in the middle of an argument (`base=~/cache`) is left alone by most shells."""
+    if not spec.startswith("~") or _exists(spec):
+        return spec
+    try:
+        return str(Path(spec).expanduser())
+    except RuntimeError:  # no such user
+        return spec
 
 
 class Session(AbstractContextManager["Session"]):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sassay.containers import limits
-from sassay.errors import InputError, LimitError
+from sassay.errors import InputError, LimitError, UsageError
 from sassay.model.state import Diagnostic, Level
 from sassay.sources import disk, loose, pypi
 from sassay.sources.archives import MAX_NESTING, open_archive
@@ -126,9 +129,11 @@ def discover(
 
     Raises:
         InputError: The input does not exist or is neither a file nor a folder.
-        UsageError: A `pypi:` spec names no single release.
+        UsageError: It is empty, or a `pypi:` spec names no single release.
         ToolError: pip is missing.
     """
+    if not spec:
+        raise UsageError("an input is empty", hint="is a variable of the shell unset?")
     context = Context(arch_globs=tuple(arch_globs), progress=on_progress)
     if spec == STANDARD_INPUT:
         return Discovery(spec, None, context)
@@ -139,13 +144,20 @@ def discover(
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}", artifact=spec) from error
     if not exists:
-        raise InputError(
-            "no such file or folder", artifact=spec,
-            hint="expected a cache folder, cubin, PTX, library, wheel or pypi:NAME==VERSION",
-        )  # fmt: skip
+        raise InputError("no such file or folder", artifact=spec, hint=_instead_of(path))
     if not usable:
         raise InputError("is neither a file nor a folder", artifact=spec)
     return Discovery(spec, path, context)
+
+
+def _instead_of(path: Path) -> str:
+    """What a missing path may have meant: a neighbour with a close name, else what is read."""
+    with contextlib.suppress(OSError, ValueError):
+        neighbours = sorted(itertools.islice((item.name for item in path.parent.iterdir()), 10_000))
+        close = get_close_matches(path.name, neighbours, n=3, cutoff=0.5)
+        if close:
+            return f"did you mean {', '.join(str(path.parent / name) for name in close)}?"
+    return "expected a cache folder, cubin, PTX, library, wheel or pypi:NAME==VERSION"
 
 
 def _standard_input() -> Entry:
