@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sassay.build.platform import is_platform_fact, probe, reads_environment
 from sassay.build.values import (
     DTYPES,
     Constexpr,
@@ -54,6 +55,10 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda item, group: item in group,
+    ast.NotIn: lambda item, group: item not in group,
 }
 _CALLS: Mapping[str, Callable[..., Any]] = {
     "int": int,
@@ -71,6 +76,12 @@ _CALLS: Mapping[str, Callable[..., Any]] = {
     "math.floor": math.floor,
     "triton.cdiv": lambda x, y: -(-x // y),
     "triton.next_power_of_2": lambda n: 1 << (n - 1).bit_length() if n > 0 else 0,
+}
+_METHODS: Mapping[str, Callable[[Any], Any]] = {
+    "bit_length": int.bit_length,
+    "lower": str.lower,
+    "upper": str.upper,
+    "strip": str.strip,
 }
 _ATTRIBUTES: Mapping[str, float] = {
     "math.pi": math.pi,
@@ -159,6 +170,8 @@ class Evaluator:
         path = self._path(parts)
         if path in _ATTRIBUTES:
             return _ATTRIBUTES[path]
+        if is_platform_fact(path):
+            return None
         if path.startswith("triton.language.") and path.rsplit(".", 1)[1] in DTYPES:
             return Dtype(path.rsplit(".", 1)[1])
         return _unwrap(self._resolve(parts[0], parts[1:], node.lineno))
@@ -192,6 +205,15 @@ class Evaluator:
         path = self._path(parts) if parts else ""
         if node.keywords or any(isinstance(item, ast.Starred) for item in node.args):
             path = ""
+        if path and not node.args:
+            answer = probe(path)
+            if answer is not None:
+                return answer
+        if reads_environment(path) and 1 <= len(node.args) <= 2:
+            return self._eval(node.args[1], depth) if len(node.args) == 2 else None
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS and not node.args:
+            owner = _plain(self._eval(node.func.value, depth))
+            return _METHODS[node.func.attr](owner)
         if path.endswith(".constexpr") and path.startswith("triton.") and len(node.args) == 1:
             return Constexpr(from_python(self._eval(node.args[0], depth)))
         if path not in _CALLS:

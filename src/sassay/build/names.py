@@ -59,6 +59,10 @@ BUILTINS = frozenset(
 
 _CONSTEXPR_FUNCTION = "constexpr_function"
 
+_OTHER_COMPILERS = frozenset(
+    {"torch", "numba", "jax", "cutlass", "cute", "ti", "taichi", "tilelang", "flydsl", "warp"}
+)
+
 
 class Use:
     """A module-level name that a function reads.
@@ -150,9 +154,7 @@ def is_jit(path: str) -> bool:
     """
     head = path.split(".", maxsplit=1)[0]
     last = path.rsplit(".", 1)[-1].lower()
-    return head not in {"torch", "numba", "jax", "cutlass", "cute", "ti", "taichi"} and (
-        last == "jit" or last.endswith("_jit")
-    )
+    return head not in _OTHER_COMPILERS and (last == "jit" or last.endswith("_jit"))
 
 
 def decorator_kind(
