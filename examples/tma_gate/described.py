@@ -7,10 +7,13 @@ import triton.language as tl
 
 @triton.jit
 def deep_gemm_transpose_kernel(x_desc, out_desc, TILE: tl.constexpr):
-    """Both layouts belong to the descriptors: a tile is read from one and written to the other."""
+    """Tiles change places, each stays as it is: the matmul turns a tile round as it reads it.
+
+    A descriptor's last dimension is contiguous, so no copy of a descriptor can transpose elements.
+    """
     r = tl.program_id(0) * TILE
     c = tl.program_id(1) * TILE
-    out_desc.store([r, c], x_desc.load([r, c]))
+    out_desc.store([c, r], x_desc.load([r, c]))
 
 
 @triton.jit
