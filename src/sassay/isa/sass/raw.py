@@ -4,9 +4,10 @@ Raw mode (`nvdisasm --binary SM90a FILE`) reads a file of bare words. One word t
 makes the whole call print nothing: it exits with 1 and names most of the bad addresses on standard
 error, as in `Unrecognized operation for functional unit 'uC' at address 0x00000040`, followed by
 `Illegal instruction found`; for some words, all zeros among them, it prints only that second
-line. Such a batch is run again with a word that is known to be refused after each real one, so
-that a line without an address falls between two addresses; then the bad words are replaced and
-the batch runs once more.
+line. A batch with such a word is run again with a word that is known to be refused after each real
+one, so that a line without an address falls between two addresses. Then the bad words are replaced
+and the batch runs once more. A few words pass that check and are refused when they are printed:
+the call says nothing about them and leaves their lines out.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ _REFUSED: tuple[int, int] = (2**64 - 1, 2**64 - 1)
 _ADDRESS = re.compile(rb"at address 0x([0-9a-fA-F]+)")
 _TARGET = re.compile(r"0x5a5a(?:5a|59)[0-9a-f]{10}\b")
 _TARGET_HINT = b"0x5a5a5"
+_LINE = b"        /*5a5a5a"
+_DIGITS = slice(len(b"        /*"), len(b"        /*5a5a5a0000000000"))
 _PREFIX = len(b"        /*5a5a5a0000000000*/")
 
 
@@ -96,16 +99,16 @@ class RawDisassembler:
         """
         batches = self._split(words)
         results: list[list[str | None]] = [[] for _ in batches]
-        failed: list[int] = []
+        failed: list[tuple[int, bytes]] = []
         with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
             for index, outcome in self._run(batches, Path(folder)):
                 lines = _lines(outcome, len(batches[index]))
                 if lines is None:
-                    failed.append(index)
+                    failed.append((index, outcome.stderr))
                 else:
                     results[index] = lines
-            for index in failed:
-                results[index] = self._repair(batches[index], Path(folder))
+            for index, stderr in failed:
+                results[index] = self._repair(batches[index], stderr, Path(folder))
         return [text for batch in results for text in batch]
 
     def _split(self, words: Words) -> list[Words]:
@@ -117,13 +120,15 @@ class RawDisassembler:
             size = -(-count // (rounds * self.workers))
         return [words[start : start + size] for start in range(0, count, size)]
 
-    def _repair(self, words: Words, folder: Path) -> list[str | None]:
-        """Read a batch that holds words which nvdisasm refuses."""
+    def _repair(self, words: Words, stderr: bytes, folder: Path) -> list[str | None]:
+        """Read a batch that holds words which nvdisasm refuses, and said so on `stderr`."""
         self._check_answers(folder)
-        marked = np.empty((len(words) * 2, 2), dtype="<u8")
-        marked[0::2] = words
-        marked[1::2] = _REFUSED
-        bad = _refused(self._run_one(marked, folder).stderr, len(words))
+        bad = _named(stderr, len(words))
+        if bad is None:
+            marked = np.empty((len(words) * 2, 2), dtype="<u8")
+            marked[0::2] = words
+            marked[1::2] = _REFUSED
+            bad = _refused(self._run_one(marked, folder).stderr, len(words))
         budget = [MAX_RUNS]
         if bad is None:
             return self._bisect(words, folder, budget)
@@ -182,7 +187,9 @@ class RawDisassembler:
 
     def _start(self, index: int, words: Words, folder: Path) -> _Job:
         stem = folder / str(index)
-        words.astype("<u8", copy=False).tofile(stem.with_suffix(".bin"))
+        with stem.with_suffix(".bin").open("wb") as file:
+            file.write(words.astype("<u8", copy=False).tobytes())
+            file.write(np.array(_NOP, dtype="<u8").tobytes())
         command = [
             self.tool.path,
             "--binary",
@@ -236,6 +243,22 @@ class RawDisassembler:
         )
 
 
+def _named(stderr: bytes, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    """Which words of a batch are refused; None if not each of the messages names an address."""
+    bad = np.zeros(count, dtype=bool)
+    lines = stderr.splitlines()
+    for named, follows in zip(lines[::2], lines[1::2], strict=False):
+        match = _ADDRESS.search(named)
+        if match is None or _ADDRESS.search(follows):
+            return None
+        # Addresses are printed in 32 bits, so those behind 4 GiB of words would wrap.
+        place = (int(match[1], 16) & 0xFFFFFFFF) // WORD_BYTES
+        if place >= count:
+            return None
+        bad[place] = True
+    return bad if bad.any() and len(lines) % 2 == 0 else None
+
+
 def _refused(stderr: bytes, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
     """Which words of a marked batch are refused; None if the messages do not tell.
 
@@ -268,19 +291,24 @@ def _refused(stderr: bytes, count: int) -> np.ndarray[tuple[int], np.dtype[np.bo
 
 
 def _lines(outcome: _Outcome, count: int) -> list[str | None] | None:
-    """The printed instructions; None where the call failed or printed another number of them."""
-    if outcome.returncode != 0:
+    """The printed instructions, None for each that is left out; None if the call printed nothing.
+
+    The line of the NOP behind the words shows that what is printed was not cut.
+    """
+    if outcome.returncode not in {0, 1}:
         return None
-    printed = [line for line in outcome.stdout.split(b"\n") if line.startswith(b"        /*")]
-    if len(printed) != count:
-        return None
-    texts: list[str | None] = []
-    for index, line in enumerate(printed):
+    texts: list[str | None] = [None] * (count + 1)
+    for line in outcome.stdout.split(b"\n"):
+        if not line.startswith(_LINE):
+            continue
+        place, rest = divmod(int(line[_DIGITS], 16) - BASE, WORD_BYTES)
+        if rest or not 0 <= place <= count:
+            return None
         body = line[_PREFIX:].strip(b" ;\r").decode("ascii", "replace")
         if _TARGET_HINT in line[_PREFIX:]:
-            body = _relative(body, BASE + index * WORD_BYTES)
-        texts.append(body)
-    return texts
+            body = _relative(body, BASE + place * WORD_BYTES)
+        texts[place] = body
+    return None if texts.pop() is None else texts
 
 
 def _relative(body: str, address: int) -> str:
