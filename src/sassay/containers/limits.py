@@ -71,3 +71,15 @@ MAX_TEXT_BYTES = 256 * MIB
 
 MAX_JSON_BYTES = 16 * MIB
 """One metadata file of a cache."""
+
+MAX_LINE_BYTES = 32 * MIB
+"""One line table section; a kernel of 20,000 instructions has some 200 KB."""
+
+MAX_LINE_ROWS = 4_000_000
+"""Rows of one line table section."""
+
+MAX_LINE_FILES = 100_000
+"""Source files and include folders of one line program."""
+
+MAX_INLINE_DEPTH = 256
+"""Inlined calls around one instruction; CUTLASS nests some 40."""

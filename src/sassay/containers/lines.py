@@ -1,0 +1,301 @@
+"""Line tables of a cubin: which source line and which PTX line each instruction comes from.
+
+`.debug_line` names source files and lines, with the calls that were inlined; ptxas writes it for
+`-lineinfo` and passes on what the `.loc` directives say. `.nv_debug_line_sass` is a line program
+of the same form that names lines of the PTX, and `.nv_debug_ptx_txt` may hold that PTX. There is
+no `.debug_info` beside them: addresses count from the start of each kernel's own section, which
+the relocations name (`R_CUDA_64`, type 2). Oracle: `nvdisasm -gi` and `-gp`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.containers import limits
+from sassay.containers.elf import EM_CUDA, ET_REL, SHF_EXECINSTR, SHT_REL, SHT_RELA, read_elf
+from sassay.containers.line_header import Reader, string_at
+from sassay.containers.line_program import NO_NAME, read_sequences
+from sassay.errors import FormatError, LimitError
+from sassay.model.lines import Chain, Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from sassay.containers.elf import Elf, Section
+    from sassay.containers.line_program import Sequence
+
+SOURCE_LINES, PTX_LINES, PTX_TEXT = ".debug_line", ".nv_debug_line_sass", ".nv_debug_ptx_txt"
+NOWHERE = -1
+"""The site of an instruction that no row covers, or whose line is not known."""
+
+_TEXT = ".text."
+_STRINGS = (".debug_str", ".debug_line_str")
+_COMPRESSED = 0x800
+_R_CUDA_64 = 2
+_U64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class LineTable:
+    """Where the instructions of one code section come from.
+
+    A *site* is a line together with the calls around it, numbered in order of first use; equal
+    ones share a number.
+
+    Attributes:
+        symbol: The kernel or device function.
+        offsets: Byte offsets from which on a row holds, ascending, each once.
+        sites: Site of each row, `NOWHERE` where nothing is known.
+        frames: Innermost line of each site.
+        callers: Site of the call that each site was inlined at, `NOWHERE` for the outermost.
+    """
+
+    symbol: str
+    offsets: NDArray[np.int64]
+    sites: NDArray[np.int32]
+    frames: tuple[Frame, ...]
+    callers: NDArray[np.int32]
+
+    def chain(self, site: int) -> Chain:
+        """The lines of a site, innermost first; empty for `NOWHERE`."""
+        found: list[Frame] = []
+        while site != NOWHERE:
+            found.append(self.frames[site])
+            site = int(self.callers[site])
+        return tuple(found)
+
+    def at(self, offsets: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The site of the instruction at each byte offset."""
+        if not len(self.offsets):
+            return np.full(len(offsets), NOWHERE, dtype=np.int32)
+        rows = np.searchsorted(self.offsets, offsets, side="right") - 1
+        return np.where(rows < 0, np.int32(NOWHERE), self.sites[rows]).astype(np.int32)
+
+    @property
+    def lines(self) -> NDArray[np.int32]:
+        """Innermost line of each row, 0 where nothing is known."""
+        known = np.array([*(frame.line for frame in self.frames), 0], dtype=np.int32)
+        return known[self.sites]
+
+
+@dataclass(frozen=True)
+class CubinLines:
+    """What a cubin says of lines; None where it holds no such section.
+
+    Attributes:
+        source: `.debug_line`, by symbol of kernel or device function.
+        ptx: `.nv_debug_line_sass`, by symbol: lines of the PTX, from 1.
+        ptx_text: `.nv_debug_ptx_txt`: the PTX that was compiled. Its lines are those that `ptx`
+            names.
+    """
+
+    source: Mapping[str, LineTable] | None
+    ptx: Mapping[str, LineTable] | None
+    ptx_text: str | None
+
+
+def read_lines(data: bytes | memoryview, *, artifact: str) -> CubinLines:
+    """Reads the line tables of a cubin.
+
+    Args:
+        data: The whole cubin.
+        artifact: The name that errors carry.
+
+    Raises:
+        FormatError: No cubin, or a table that is cut or does not follow its format.
+        LimitError: It claims more than `limits` allow.
+    """
+    elf = read_elf(data, artifact=artifact)
+    if elf.machine != EM_CUDA:
+        raise FormatError(
+            f"ELF machine {elf.machine}, expected {EM_CUDA} (CUDA)",
+            artifact=artifact,
+            place="offset 0x12",
+        )
+    return lines_of(elf)
+
+
+def lines_of(elf: Elf) -> CubinLines:
+    """The line tables of a cubin that is read already; errors as `read_lines`."""
+    return CubinLines(_tables(elf, SOURCE_LINES), _tables(elf, PTX_LINES), _ptx_text(elf))
+
+
+def _tables(elf: Elf, name: str) -> dict[str, LineTable] | None:
+    section = elf.by_name.get(name)
+    if section is None:
+        return None
+    data = _content(elf, section)
+    strings = {part: _content(elf, elf.by_name[part]) for part in _STRINGS if part in elf.by_name}
+    relocations = _relocations(elf, section)
+    sections = {each.index: each for each in elf.sections if each.flags & SHF_EXECINSTR}
+
+    def resolve(at: int, stored: int) -> tuple[Section, int]:
+        target = relocations.get(at)
+        if target is None:
+            raise FormatError(
+                "no relocation says which kernel this is",
+                artifact=elf.artifact,
+                place=f"{name}+{at:#x}",
+            )
+        index, offset, explicit = target
+        code = sections.get(index)
+        if code is None:
+            raise FormatError(
+                f"its relocation names section {index}, which holds no code",
+                artifact=elf.artifact,
+                place=f"{name}+{at:#x}",
+            )
+        return code, (offset + (0 if explicit else stored)) & _U64
+
+    found: dict[int, tuple[Section, list[Sequence]]] = {}
+    sequences = read_sequences(
+        data, resolve=resolve, strings=strings, artifact=elf.artifact, place=name
+    )
+    for sequence in sequences:
+        found.setdefault(sequence.section.index, (sequence.section, []))[1].append(sequence)
+    return {
+        code.name.removeprefix(_TEXT): _Sites(elf, name, strings).table(code, parts)
+        for _, (code, parts) in sorted(found.items())
+    }
+
+
+def _content(elf: Elf, section: Section) -> bytes:
+    if section.flags & _COMPRESSED:
+        raise FormatError(
+            "the section is compressed", artifact=elf.artifact, place=f"section {section.name}"
+        )
+    if section.size > limits.MAX_LINE_BYTES and section.name != PTX_TEXT:
+        raise LimitError(
+            f"{section.size} bytes, at most {limits.MAX_LINE_BYTES} are read",
+            artifact=elf.artifact,
+            place=f"section {section.name}",
+        )
+    return bytes(elf.content(section))
+
+
+def _relocations(elf: Elf, section: Section) -> dict[int, tuple[int, int, bool]]:
+    """What each address of a line table stands for: section, offset, whether that is all of it.
+
+    RELA says the whole offset; REL leaves a part of it at the address itself.
+    """
+    found: dict[int, tuple[int, int, bool]] = {}
+    for holder in elf.sections:
+        if holder.info != section.index or holder.type not in {SHT_REL, SHT_RELA}:
+            continue
+        for offset, kind, index, addend in elf.relocations(holder):
+            if kind != _R_CUDA_64:
+                raise FormatError(
+                    f"relocation of type {kind}, expected {_R_CUDA_64}",
+                    artifact=elf.artifact,
+                    place=f"section {holder.name}",
+                )
+            symbol = elf.symbol_at(index, holder)
+            value = symbol.value
+            if elf.type != ET_REL and symbol.section < len(elf.sections):
+                value -= elf.sections[symbol.section].address
+            explicit = holder.type == SHT_RELA
+            found[offset] = (symbol.section, value + addend, explicit)
+    return found
+
+
+def _ptx_text(elf: Elf) -> str | None:
+    """The PTX; NULs stand in it for the ends of lines."""
+    section = elf.by_name.get(PTX_TEXT)
+    if section is None:
+        return None
+    if section.size > limits.MAX_TEXT_BYTES:
+        raise LimitError(
+            f"{section.size} bytes of PTX, at most {limits.MAX_TEXT_BYTES} are read",
+            artifact=elf.artifact,
+            place=f"section {PTX_TEXT}",
+        )
+    text = _content(elf, section).decode("utf-8", "replace")
+    return text.replace("\0", "\n")
+
+
+class _Sites:
+    """Numbers the sites of one code section as they are met."""
+
+    def __init__(self, elf: Elf, place: str, strings: Mapping[str, bytes]) -> None:
+        self._elf = elf
+        self._place = place
+        self._strings = strings
+        self._names: dict[int, str] = {}
+        self._numbers: dict[tuple[Frame, int], int] = {}
+        self._depths: list[int] = []
+        self._frames: list[Frame] = []
+        self._callers: list[int] = []
+
+    def table(self, code: Section, sequences: Iterable[Sequence]) -> LineTable:
+        """The table of one code section; of rows at one offset the last one holds."""
+        symbol = code.name.removeprefix(_TEXT)
+        offsets: list[int] = []
+        sites: list[int] = []
+        parts = sorted(sequences, key=lambda part: part.addresses[0] if part.addresses else 0)
+        for part in parts:
+            offsets.extend(part.addresses)
+            sites.extend(self._rows(symbol, part))
+            offsets.append(part.end)
+            sites.append(NOWHERE)
+        starts = np.array(offsets, dtype=np.int64)
+        if len(starts) and np.any(starts[1:] < starts[:-1]):
+            raise FormatError(
+                f"two sequences of {symbol} overlap",
+                artifact=self._elf.artifact,
+                place=f"{self._place}+{parts[0].at:#x}",
+            )
+        last = np.append(starts[1:] != starts[:-1], np.ones(len(starts[:1]), dtype=bool))
+        return LineTable(
+            symbol,
+            starts[last],
+            np.array(sites, dtype=np.int32)[last],
+            tuple(self._frames),
+            np.array(self._callers, dtype=np.int32),
+        )
+
+    def _rows(self, symbol: str, part: Sequence) -> list[int]:
+        rows: list[int] = []
+        columns = zip(part.file, part.lines, part.calls, part.names, strict=True)
+        for file, line, call, name in columns:
+            if not line:
+                rows.append(NOWHERE)
+                continue
+            function = None if name == NO_NAME else self._name(name, part)
+            if not call:
+                function = symbol
+            elif function == symbol:
+                # Triton gives every inlined call the kernel's own name.
+                function = None
+            frame = Frame(part.files.get(file, ""), line, function)
+            rows.append(self._number(frame, rows[call - 1] if call else NOWHERE, part))
+        return rows
+
+    def _number(self, frame: Frame, caller: int, part: Sequence) -> int:
+        found = self._numbers.get((frame, caller))
+        if found is None:
+            depth = self._depths[caller] + 1 if caller != NOWHERE else 0
+            if depth > limits.MAX_INLINE_DEPTH:
+                raise LimitError(
+                    f"more than {limits.MAX_INLINE_DEPTH} inlined calls in each other",
+                    artifact=self._elf.artifact,
+                    place=f"{self._place}+{part.at:#x}",
+                )
+            found = self._numbers[frame, caller] = len(self._frames)
+            self._frames.append(frame)
+            self._callers.append(caller)
+            self._depths.append(depth)
+        return found
+
+    def _name(self, offset: int, part: Sequence) -> str:
+        name = self._names.get(offset)
+        if name is None:
+            reader = Reader(b"", 0, 0, self._elf.artifact, self._place)
+            name = self._names[offset] = string_at(
+                reader, self._strings, ".debug_str", offset, part.at
+            )
+        return name

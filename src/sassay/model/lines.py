@@ -1,0 +1,71 @@
+"""Source lines: where instructions come from, and what each line of a kernel became."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sassay.model.artifact import SourceLocation
+from sassay.model.kernel import Census
+from sassay.model.layers import Layered
+
+
+class Frame(msgspec.Struct, frozen=True, order=True):
+    """One step of an inlined call: a line, in a function.
+
+    Attributes:
+        file: Path as the compiler wrote it.
+        line: Counts from 1.
+        function: Symbol of the function that the line stands in; None where the compiler does
+            not say, as Triton does not for what it inlines.
+    """
+
+    file: str
+    line: int
+    function: str | None = None
+
+
+Chain = tuple[Frame, ...]
+"""Where an instruction comes from: the innermost inlined function's line first, then the line of
+each call around it, the kernel's own line last."""
+
+
+class LineCounts(msgspec.Struct, frozen=True):
+    """Instructions of one line: by opcode and by category, both sorted, with equal sums."""
+
+    instructions: Census = {}
+    categories: Census = {}
+
+
+class LineCensus(msgspec.Struct, frozen=True):
+    """What one source line became, in each layer.
+
+    An inlined instruction belongs to several lines: its `own` line is the innermost one; it is
+    `inclusive` to every line that called it, the kernel's among them.
+
+    Attributes:
+        location: The line.
+        functions: Symbols of the functions that it stands in, sorted; empty where none is named.
+        own: Instructions of the line itself. Over all lines they add up to the attributed ones.
+        inclusive: Instructions of the line and of what was inlined into it, each once.
+    """
+
+    location: SourceLocation
+    functions: tuple[str, ...]
+    own: Layered[LineCounts]
+    inclusive: Layered[LineCounts]
+
+
+class KernelLines(msgspec.Struct, frozen=True):
+    """All source lines of one kernel.
+
+    A layer that has no line information, or that the input does not hold, is None throughout.
+
+    Attributes:
+        lines: Sorted by file and line.
+        unattributed: Instructions that no line claims, padding for example.
+        total: Instructions of the layer.
+    """
+
+    lines: tuple[LineCensus, ...]
+    unattributed: Layered[LineCounts]
+    total: Layered[int]
