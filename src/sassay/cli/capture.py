@@ -66,8 +66,10 @@ def _label(output: Path) -> str:
 
 
 def _summarize(state: State, output: Path) -> None:
+    from sassay.diff.selection import arch_order
+
     families = {kernel.family for kernel in state.kernels}
-    archs = sorted({kernel.arch for kernel in state.kernels})
+    archs = sorted({kernel.arch for kernel in state.kernels}, key=arch_order)
     typer.echo(
         f"{output}: {len(state.kernels)} kernels, {len(families)} families, {', '.join(archs)}"
     )

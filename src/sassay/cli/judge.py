@@ -230,11 +230,12 @@ def _code_diffs(
 
 
 def _status(judging: Judging, diff: Diff | None, check: Check | None) -> int:
+    status = 0
     if check is not None:
-        return verdict_status(check, judging.fail_on, allow_unknown=judging.allow_unknown)
-    if judging.exit_code and diff is not None:
-        return int(any(pair.changed or pair.added or pair.removed for pair in diff.pairs))
-    return 0
+        status = verdict_status(check, judging.fail_on, allow_unknown=judging.allow_unknown)
+    if status == 0 and judging.exit_code and diff is not None:
+        status = int(any(pair.changed or pair.added or pair.removed for pair in diff.pairs))
+    return status
 
 
 def verdict_status(check: Check, fail_on: FailOn, *, allow_unknown: bool) -> int:

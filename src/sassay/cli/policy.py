@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sassay.cli import options as o
-from sassay.errors import UsageError
+from sassay.errors import InputError, UsageError
 
 app = typer.Typer(
     help="Test, explain and list policies.",
@@ -38,7 +38,7 @@ def test_command(
         typer.Argument(metavar="FILE|PRESET", help="Policies with a `tests:` section."),
     ],
 ) -> None:
-    """Run the example cases of policies; exit 1 if one does not hold, 2 if a policy is wrong.
+    """Run the example cases of policies; exit 1 if one does not hold, 2 if there is none to run.
 
     For example:
 
@@ -53,7 +53,7 @@ def test_command(
         policy = load_policy(name)
         results = run_policy_tests(policy)
         if not results:
-            typer.echo(f"{name}: no tests in this policy (add a `tests:` section)")
+            raise InputError("has no example cases", artifact=name, hint="add a `tests:` section")
         for result in results:
             ran += 1
             failed += not result.passed

@@ -78,7 +78,9 @@ class Discovery:
         else:
             context.counts["files"] += 1
             size = self._path.stat().st_size
-            yield from self._read_lone(disk.disk_entry(self._path, self._path.name, size))
+            # A link that a person names is followed; those inside a tree are not.
+            file = self._path.resolve()
+            yield from self._read_lone(disk.disk_entry(file, self._path.name, size))
         if context.without_code:
             noun = "file holds" if context.without_code == 1 else "files hold"
             yield Diagnostic(
