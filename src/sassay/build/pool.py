@@ -28,6 +28,7 @@ TIMEOUT_S = 600.0
 
 MAX_PRINTED = 1 << 20
 
+_COMMAND = ("-P", "-m", "sassay.build.worker")
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -134,7 +135,11 @@ class _Pool:
                 with self._lock:
                     if self._faults:
                         return
-                    self._done(number, answer)
+                    try:
+                        self._done(number, answer)
+                    except BaseException as fault:
+                        self._faults.append(fault)  # before another thread takes the lock
+                        raise
                     self._told += 1
         finally:
             if worker is not None:
@@ -166,7 +171,7 @@ class _Worker:
         }
         self._printed = (Path(self._folder.name) / "printed").open("a+b")
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sassay.build.worker"],
+            [sys.executable, *_COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._printed,

@@ -29,13 +29,13 @@ from sassay.build.wire import FOLDER_PREFIX, Answer, Compiled, Failed, Job
 
 def main() -> None:
     """Serves jobs until standard input ends."""
-    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=follow, args=(os.getppid(),), daemon=True).start()
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # standard error is a file that the parent reads if this process dies
     _serve(sys.stdin.buffer, answers)
 
 
-def _follow(parent: int) -> None:
+def follow(parent: int) -> None:
     """Ends this process, its ptxas and its folder once the process that asked is gone."""
     while os.getppid() == parent:
         time.sleep(0.5)

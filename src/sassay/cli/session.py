@@ -167,6 +167,7 @@ class Session(AbstractContextManager["Session"]):
         """
         import msgspec
 
+        from sassay.build import launch_warnings
         from sassay.capture import build_state
 
         if run.failures and not (run.compiled or run.reused):
@@ -190,7 +191,8 @@ class Session(AbstractContextManager["Session"]):
             environment=environment or {},
             progress=self.progress.note,
         )
-        diagnostics = tuple(sorted((*state.diagnostics, *run.failures, *run.absent)))
+        warnings = launch_warnings(state.kernels)
+        diagnostics = tuple(sorted((*state.diagnostics, *run.failures, *run.absent, *warnings)))
         return msgspec.structs.replace(state, diagnostics=diagnostics)
 
     def open_all(
