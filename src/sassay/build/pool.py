@@ -170,15 +170,20 @@ class _Worker:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         self._printed = (Path(self._folder.name) / "printed").open("a+b")
-        self._process = subprocess.Popen(
-            [sys.executable, *_COMMAND],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._printed,
-            cwd=self._folder.name,
-            env=environment,
-            start_new_session=True,  # ptxas, its child, ends with it
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *_COMMAND],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._printed,
+                cwd=self._folder.name,
+                env=environment,
+                start_new_session=True,  # ptxas, its child, ends with it
+            )
+        except OSError:
+            self._printed.close()
+            self._folder.cleanup()
+            raise
         self.alive = True
 
     def compile(self, job: Job, timeout: float) -> Answer:
