@@ -132,6 +132,11 @@ def _dispatch(arguments: list[str]) -> int:
     """Parse the arguments and run the subcommand; a wrong command line becomes one line too."""
     try:
         status = app(arguments, prog_name="sassay", standalone_mode=False)
+    except SystemExit as stop:
+        # Typer turns a reader that left into an exit of its own.
+        if isinstance(stop.__context__, BrokenPipeError):
+            raise stop.__context__ from None
+        return stop.code if isinstance(stop.code, int) else 2
     except (typer.Abort, typer.Exit) as stop:
         return int(getattr(stop, "exit_code", 1))
     except Exception as error:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sassay.cli import options as o
+from sassay.cli.output import write_stdout
 from sassay.errors import InputError, UsageError
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ def list_command() -> None:
     width = max(len(row.name) for row in rows)
     for row in rows:
         note = "" if row.available else f"  [not in this release: {row.needs}]"
-        typer.echo(f"{row.name:<{width}}  {row.summary}{note}")
+        write_stdout(f"{row.name:<{width}}  {row.summary}{note}\n")
 
 
 @app.command("test")
@@ -57,10 +58,10 @@ def test_command(
         for result in results:
             ran += 1
             failed += not result.passed
-            typer.echo(f"{'ok  ' if result.passed else 'FAIL'}  {name}: {result.name}")
+            write_stdout(f"{'ok  ' if result.passed else 'FAIL'}  {name}: {result.name}\n")
             for line in result.problems:
-                typer.echo(f"      {line}")
-    typer.echo(f"{ran - failed} passed, {failed} failed")
+                write_stdout(f"      {line}\n")
+    write_stdout(f"{ran - failed} passed, {failed} failed\n")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -118,4 +119,4 @@ def explain_command(
         known = ", ".join(each.id for each in loaded.rules)
         raise UsageError(f"the policy has no rule or finding {rule!r}", hint=f"rules: {known}")
     for line in lines:
-        typer.echo(line)
+        write_stdout(f"{line}\n")
