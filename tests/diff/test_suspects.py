@@ -38,14 +38,27 @@ def test_a_family_that_went_is_told_by_its_conversions_and_reductions() -> None:
 
 
 def test_matched_kernels_are_told_by_averages_and_contraction() -> None:
-    before = kernel("norm", ptx={CVT: 8}, sass={"FFMA": 0, "FMUL": 20, "FADD": 3})
+    before = kernel("norm", ptx={CVT: 8}, sass={"FFMA": 0, "FMUL": 20, "FADD": 15})
     after = kernel("norm", ptx={CVT: 6}, sass={"FFMA": 12, "FMUL": 8, "FADD": 3})
     (suspect,) = diff([before], [after]).suspects
     assert suspect.why == (
-        "multiply-adds newly contracted: FFMA 0 -> 12, FMUL 20 -> 8; roundings f32 to bf16 8 -> 6"
+        "multiply-adds newly contracted: FFMA 0 -> 12, FADD 15 -> 3, FMUL 20 -> 8; "
+        "roundings f32 to bf16 8 -> 6"
     )
     (back,) = diff([after], [before]).suspects
-    assert back.why.startswith("multiply-adds no longer contracted: FFMA 12 -> 0, FMUL 8 -> 20; ")
+    assert back.why.startswith("multiply-adds no longer contracted: FFMA 12 -> 0, ")
+
+
+def test_a_multiply_spelled_as_a_multiply_add_contracts_no_sum() -> None:
+    before = kernel("norm", sass={"FMUL": 20, "FADD": 3})
+    after = kernel("norm", sass={"FFMA": 12, "FMUL": 8, "FADD": 3})
+    (suspect,) = diff([before], [after]).suspects
+    assert suspect.why == "multiply-adds traded for multiplies: FFMA 0 -> 12, FMUL 20 -> 8"
+
+
+def test_an_architecture_that_one_state_lacks_makes_no_suspect() -> None:
+    held = [kernel("norm", arch=arch, sass={"SHFL.BFLY": 10}) for arch in ("sm_80", "sm_90a")]
+    assert diff(held[:1], held).suspects == ()
 
 
 def test_ptx_and_sass_say_the_same_thing_once() -> None:
@@ -82,7 +95,7 @@ def test_a_transient_family_is_a_suspect_of_its_own_pair() -> None:
     states = [state("base", [kernel()]), state("pre", [kernel(), topk]), state("acc", [kernel()])]
     (suspect,) = compare(states, NoCode(), NOBODY).suspects
     assert suspect.why == (
-        "pre -> acc: gone: 1 kernel with 8 reduction shuffles, 1 roundings f32 to bf16"
+        "base -> pre: new: 1 kernel with 8 reduction shuffles, 1 roundings f32 to bf16"
     )
     assert suspect.moves[0].counts == (0, 8, 0)
 

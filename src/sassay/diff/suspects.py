@@ -32,8 +32,9 @@ _TIER_WEIGHTS: Mapping[Tier | None, float] = {
     Tier.REORDERED: 0.5,
     Tier.RENAMED: 0.05,
 }
-_REORDERED_SHARE = 0.5
-"""Movement of a kernel whose sensitive instructions kept their counts and not their order."""
+_REORDERED_SHARE = 0.1
+"""Movement of a kernel whose sensitive instructions kept their counts and not their order: most
+often ptxas scheduled independent ones otherwise."""
 
 
 class _Scored(msgspec.Struct, frozen=True):
@@ -59,12 +60,13 @@ def suspects(
         limit: At most so many.
     """
     out = []
+    shared = [_shared_archs(pair) for pair in pairs]
     for row in rows:
         key = (row.family, row.arch)
         best: _Scored | None = None
         for position in _by_interest(len(pairs)):
             comparison = pairs[position].get(key)
-            if comparison is None:
+            if comparison is None or row.arch not in shared[position]:
                 continue
             scored = _score(row.pairs[position].status, comparison)
             if scored is not None and (best is None or scored.score > best.score + 1e-9):
@@ -87,9 +89,26 @@ def suspects(
     return tuple(out if limit is None else out[:limit])
 
 
+def _shared_archs(pair: PairComparison) -> set[str]:
+    """Architectures that both states hold: building for another one moves no number.
+
+    Where they share none, all: then nothing else is to be told.
+    """
+    before, after = set[str](), set[str]()
+    for (_, arch), family in pair.items():
+        if family.compared or family.removed:
+            before.add(arch)
+        if family.compared or family.added:
+            after.add(arch)
+    return before & after or before | after
+
+
 def _by_interest(count: int) -> Iterable[int]:
-    """The last pair first: it is first to last where there are more than two states."""
-    return range(count - 1, -1, -1)
+    """The last pair first: it is first to last where there are more than two states.
+
+    Then the others in their order, so that what came and went is told as what came.
+    """
+    return (count - 1, *range(count - 1))
 
 
 def _score(status: FamilyStatus, family: FamilyComparison) -> _Scored | None:

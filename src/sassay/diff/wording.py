@@ -133,29 +133,35 @@ def _contraction(
 ) -> list[_Clause]:
     """Multiplies and adds that turned into multiply-adds or back, judged by counts alone.
 
-    What it tells is taken out of `moved`.
+    Where multiplies alone made room no sum was contracted: ptxas also spells `x * y` as
+    `x * y + -0`, to use another pipe. What it tells is taken out of `moved`.
     """
     found = []
     for words in [name for name in moved if name.endswith(" multiply-adds")]:
         kind = words.removesuffix(" multiply-adds")
         gained = _values(layer, words, after) - _values(layer, words, before)
-        other = [
-            name
+        lost = {
+            name: abs(change)
             for name in (f"{kind} adds", f"{kind} multiplies")
             if name in moved
-            and gained * (_values(layer, name, after) - _values(layer, name, before)) < 0
-        ]
-        lost = max(
-            (abs(_values(layer, n, after) - _values(layer, n, before)) for n in other), default=0
-        )
-        if not lost or 2 * min(abs(gained), lost) < max(abs(gained), lost):
+            and gained * (change := _values(layer, name, after) - _values(layer, name, before)) < 0
+        }
+        adds = lost.get(f"{kind} adds", 0)
+        contracted = 2 * min(abs(gained), adds) >= max(abs(gained), adds)
+        if not contracted and 2 * min(abs(gained), max(lost.values(), default=0)) < abs(gained):
             continue
-        opcodes = moved.pop(words) + [opcode for name in other for opcode in moved.pop(name)]
-        verb = "newly" if gained > 0 else "no longer"
-        text = f"multiply-adds {verb} contracted: {_series(opcodes, before, after, kernels)}"
-        heavy = WEIGHTS["contraction"] * abs(gained)
+        opcodes = moved.pop(words) + [opcode for name in lost for opcode in moved.pop(name)]
+        verb = "traded for multiplies"
+        if contracted:
+            verb = "newly contracted" if gained > 0 else "no longer contracted"
+        text = f"{_noun(kind)} {verb}: {_series(opcodes, before, after, kernels)}"
+        heavy = WEIGHTS["contraction" if contracted else "multiply"] * abs(gained)
         found.append(_Clause(heavy, text, frozenset({"arithmetic"})))
     return found
+
+
+def _noun(kind: str) -> str:
+    return "multiply-adds" if kind == "f32" else f"{kind} multiply-adds"
 
 
 def _series(

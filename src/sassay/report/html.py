@@ -188,7 +188,7 @@ def _environment() -> Environment:
         delta_text=numbers.delta_text,
         evidence=numbers.evidence,
         hunk_range=select.hunk_range,
-        instance=select.instance,
+        instances=select.instances,
         largest=_largest,
         layers_of=select.layers_of,
         movements=select.movements,

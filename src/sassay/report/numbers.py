@@ -16,6 +16,11 @@ UNKNOWN = "?"
 ABSENT = "-"
 
 
+def arrows(text: str) -> str:
+    """A record's line with the arrows of reports: records spell them ` -> `."""
+    return text.replace(" -> ", ARROW)
+
+
 def count(value: float | None) -> str:
     """`1,204`; an average keeps one decimal if it has any; `?` where it is unknown."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

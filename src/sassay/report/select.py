@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sassay.diff.specialization import specialization_line, varying_parts
 from sassay.model.change import FamilyStatus
 from sassay.model.finding import Effect, Outcome
 from sassay.model.layers import TIER_ORDER
 from sassay.model.state import Level
-from sassay.report.numbers import delta, plural, scalar
+from sassay.report.names import label
+from sassay.report.numbers import ARROW, delta, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sassay.model.change import (
         Change,
         CodeDiff,
+        Comparability,
         Diff,
+        FamilyPair,
         FamilyRow,
         Hunk,
+        Migration,
         Pair,
         StateSummary,
         Suspect,
@@ -35,17 +40,38 @@ STATUS_MARK: dict[str, str] = {
     "shrunk": "<",
     "changed": "~",
     "unchanged": "=",
+    "came and went": "*",
+    "gone and back": "*",
+    "changed and back": "*",
 }
 EFFECT_ORDER: tuple[Effect, ...] = (Effect.FAIL, Effect.REVIEW, Effect.PASS)
+_SHORT = 40
+FOLLOWING = frozenset({"constant_bytes", "static_shared_bytes"})
+"""Resources that follow from others: parameters, and what `shared_bytes` holds already."""
 
 Values = tuple[int | None, ...]
 
 
 def moved_families(diff: Diff, *, everything: bool = False) -> tuple[FamilyRow, ...]:
-    """Families that changed in any pair, in the diff's order; every family on request."""
+    """Families that changed in any pair, in the diff's order; every family on request.
+
+    Families of architectures that one state alone is built for did not move: they are left out
+    unless there are no others.
+    """
     if everything:
         return diff.families
-    return tuple(row for row in diff.families if has_moved(row))
+    lonely = lonely_archs(diff)
+    return tuple(row for row in diff.families if has_moved(row) and row.arch not in lonely)
+
+
+def lonely_archs(diff: Diff) -> frozenset[str]:
+    """Architectures of one state alone, where the states share others."""
+    held: dict[str, set[int]] = {}
+    for row in diff.families:
+        states = {index for index, number in enumerate(row.kernels) if number}
+        held.setdefault(row.arch, set()).update(states)
+    lonely = {arch for arch, states in held.items() if len(states) < 2}
+    return frozenset(lonely if len(lonely) < len(held) else ())
 
 
 def has_moved(row: FamilyRow) -> bool:
@@ -56,13 +82,100 @@ def has_moved(row: FamilyRow) -> bool:
 
 
 def status_words(row: FamilyRow) -> str:
-    """The status first to last; for a family that came and went between, both words."""
+    """`expanded`; over three states or more where: `added in pre, gone in accepted`."""
+    steps = _steps(row)
+    if len(steps) < 2:
+        return row.status.value
+    words: list[str] = []
+    for step in steps:
+        if step.status is FamilyStatus.UNCHANGED:
+            continue
+        word = "gone" if step.status is FamilyStatus.REMOVED else step.status.value
+        if words and row.status is FamilyStatus.UNCHANGED and step is steps[-1]:
+            word = word if word in {"gone", "added"} else "back"
+        words.append(f"{word} in {label(step.after)}")
+    return ", ".join(words) or row.status.value
+
+
+def status_word(row: FamilyRow) -> str:
+    """The status in one or two words: `came and went` where it is only in between."""
     if row.status is not FamilyStatus.UNCHANGED:
         return row.status.value
-    between = dict.fromkeys(
-        pair.status.value for pair in row.pairs if pair.status is not FamilyStatus.UNCHANGED
+    between = [pair.status for pair in row.pairs if pair.status is not FamilyStatus.UNCHANGED]
+    if not between:
+        return row.status.value
+    if between[0] is FamilyStatus.ADDED:
+        return "came and went"
+    return "gone and back" if between[0] is FamilyStatus.REMOVED else "changed and back"
+
+
+def status_kind(row: FamilyRow) -> str:
+    """The status that decides a mark or a colour; what came and went is `changed`."""
+    moved = has_moved(row) and row.status is FamilyStatus.UNCHANGED
+    return "changed" if moved else row.status.value
+
+
+def _steps(row: FamilyRow) -> tuple[FamilyPair, ...]:
+    """The consecutive pairs, without the one from first to last that follows them."""
+    pairs = row.pairs
+    spans = (
+        len(pairs) > 2
+        and pairs[-1].before == pairs[0].before
+        and (pairs[-1].after == pairs[-2].after)
     )
-    return ", ".join(between) or row.status.value
+    return pairs[:-1] if spans else pairs
+
+
+def told_changes(changes: Sequence[Change]) -> list[Change]:
+    """Changes without those that an earlier pair of states told already."""
+    seen: set[tuple[str, str | None, str | None]] = set()
+    out = []
+    for change in changes:
+        key = (change.status.value, change.before, change.after)
+        if key not in seen:
+            out.append(change)
+        seen.add(key)
+    return out
+
+
+def undone(changes: Sequence[Change]) -> set[str]:
+    """Ids of the changes that only take an earlier one back."""
+    done: set[tuple[str | None, str | None]] = set()
+    out = set()
+    for change in changes:
+        if change.before and change.after and (change.after, change.before) in done:
+            out.add(change.id)
+        done.add((change.before, change.after))
+    return out
+
+
+def moved_resources(row: FamilyRow) -> list[tuple[str, Values]]:
+    """Largest values of a family that moved between known values, and spills that came or went.
+
+    Parameters' constant bank and static shared memory follow from others and are left out.
+    """
+    out = []
+    for name, values in movements(row.resources):
+        known = [value for value in values if value is not None]
+        whole = len(known) == len(values) and name not in FOLLOWING
+        if any(known) and (whole or name.startswith("spill")):
+            out.append((name, values))
+    return out
+
+
+def note_field(note: Comparability) -> str:
+    """What differs, without the word that it is about the environment."""
+    return note.field.removeprefix("environment.")
+
+
+def note_values(note: Comparability, labels: Sequence[str]) -> str:
+    """`V12.8 → V13.0`, one value a state; with labels where values are lists."""
+    if len(set(note.values)) == 1:
+        return note.values[0]
+    if any("," in value or len(value) > _SHORT for value in note.values):
+        pairs = zip(labels, note.values, strict=False)
+        return "; ".join(f"{label(name)}: {value}" for name, value in pairs)
+    return ARROW.join(note.values)
 
 
 def verdict_note(check: Check) -> str:
@@ -175,16 +288,19 @@ def changes_by_family(diff: Diff) -> dict[tuple[str, str], list[Change]]:
     return grouped
 
 
-def instance(kernel: Kernel) -> str:
-    """What tells a Triton kernel from its siblings; empty where the name does that."""
-    spec = kernel.specialization
-    parts = [", ".join(spec.signature.values())] if spec.signature else []
-    parts += [
-        f"{name}={scalar(value)}"
-        for values in (spec.constants, spec.options)
-        for name, value in sorted(values.items())
-    ]
-    return " ".join(parts)
+def instances(kernels: Iterable[Kernel]) -> dict[str, str]:
+    """What tells each kernel from its siblings, by kernel id; empty where its name does that."""
+    families: dict[tuple[str, str], list[Kernel]] = {}
+    for kernel in kernels:
+        families.setdefault((kernel.family, kernel.arch), []).append(kernel)
+    return {
+        kernel.id: ""
+        if kernel.specialization.template_arguments
+        else specialization_line(kernel, varying)
+        for siblings in families.values()
+        for varying in (varying_parts(siblings),)
+        for kernel in siblings
+    }
 
 
 def standing(check: Check) -> tuple[Finding, ...]:
@@ -248,4 +364,17 @@ def left_out(shown: int, total: int, noun: str, how: str) -> str | None:
     """`12 more families: --all shows them`, or None where nothing is left out."""
     if shown >= total:
         return None
-    return f"{total - shown:,} more {noun}: {how}"
+    rest = total - shown
+    if rest == 1:
+        noun = "family" if noun == "families" else noun.removesuffix("s")
+    return f"{rest:,} more {noun}: {how}"
+
+
+def migration_matters(item: Migration) -> bool:
+    """Whether a family uses tensor or bulk memory paths on either side."""
+    return {item.tensor_path, item.memory_path} != {"not applicable"}
+
+
+def short_answer(word: str) -> str:
+    """`yes`, `no`, or `-` for what does not apply."""
+    return "-" if word == "not applicable" else word

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.errors import UsageError
-from sassay.report.numbers import plural
+from sassay.report.digest import kinds, quiet_notes
 from sassay.report.select import diagnostics, labels, left_out, moved_families, summaries
 from sassay.report.terminal import families, findings, header, state
 from sassay.report.terminal.code import code_diffs
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sassay.model.change import Diff
     from sassay.report.bundle import Report
 
-_DIAGNOSTICS = 8
+_DIAGNOSTICS = 6
 
 
 def render(report: Report) -> str:
@@ -35,6 +35,7 @@ def render(report: Report) -> str:
         _show(page, report)
     elif report.command == "code":
         code_diffs(page, report)
+        return page.text()
     elif report.diff is not None or report.check is not None:
         _judged(page, report)
     else:
@@ -59,19 +60,21 @@ def _judged(page: Page, report: Report) -> None:
     names = labels(report)
     header.title(page, report, names)
     header.verdict(page, report)
-    if diff is not None:
-        header.comparability(page, diff.comparability, names)
     if check is not None:
         findings.findings(page, check, options)
-    header.states(page, summaries(report), full=options.rendering == "full")
     if diff is not None:
-        header.pairs(page, diff.pairs)
+        header.comparability(page, diff.comparability, names, options)
+        header.chapters(page, diff, options)
+        families.migrations(page, diff, options)
         if options.rendering != "summary":
-            _compared(page, report, diff)
+            families.suspects(page, diff, options)
         if diff.next_steps:
             page.heading("Next")
             for step in diff.next_steps:
                 page.paragraph(step, indent=2)
+    header.states(page, summaries(report), full=options.rendering == "full")
+    if diff is not None and options.rendering != "summary":
+        _compared(page, report, diff)
 
 
 def _compared(page: Page, report: Report, diff: Diff) -> None:
@@ -82,37 +85,24 @@ def _compared(page: Page, report: Report, diff: Diff) -> None:
     rows = moved_families(diff, everything=everything)
     if rows:
         families.table(page, "Families", rows, diff, options)
-    elif diff.families:
-        page.blank()
-        page.line("No family changed.")
-    families.migrations(page, diff, options)
-    families.suspects(page, diff, options)
     families.blocks(page, diff, options)
     code_diffs(page, report)
 
 
 def _diagnostics(page: Page, report: Report) -> None:
     items = diagnostics(report)
-    if not items:
-        return
     options = report.options
-    limit = (
-        len(items)
-        if options.all or options.rendering == "full"
-        else (options.limit or _DIAGNOSTICS)
-    )
-    page.heading("Diagnostics", plural(len(items), "message"))
-    if options.rendering == "summary":
-        counts: dict[str, int] = {}
-        for item in items:
-            counts[item.level.value] = counts.get(item.level.value, 0) + 1
-        page.line(", ".join(plural(number, level) for level, number in counts.items()), indent=2)
+    everything = options.all or options.rendering == "full"
+    found = kinds(items, notes=everything)
+    quiet = None if everything else quiet_notes(items)
+    if not found and not quiet:
         return
-    for item in items[:limit]:
-        style = STYLES[item.level.value]
-        page.paragraph(
-            f"{item.place}: {item.message}", indent=2, lead=(f"{item.level.value}: ", style)
-        )
-    rest = left_out(limit, len(items), "messages", "--all shows them")
-    if rest:
-        page.line((rest, "dim"), indent=2)
+    page.blank()
+    limit = len(found) if everything else options.limit or _DIAGNOSTICS
+    for kind in found[:limit]:
+        word = kind.first.level.value
+        page.paragraph(kind.text, lead=(f"{word}: ", STYLES[word]))
+    rest = [left_out(limit, len(found), "kinds of message", "--all shows them"), quiet]
+    for line in rest:
+        if line:
+            page.line((line, "dim"))

@@ -5,61 +5,73 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.report.names import cells, label, location_text
-from sassay.report.numbers import ARROW, plural, scalar, signed
-from sassay.report.select import STATUS_MARK, left_out
+from sassay.report.numbers import ARROW, arrows, plural, scalar, signed
+from sassay.report.select import FOLLOWING, STATUS_MARK, left_out, told_changes, undone
 from sassay.report.terminal.page import STYLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sassay.model.change import Change
     from sassay.report.bundle import ReportOptions
+    from sassay.report.entries import Entry
     from sassay.report.terminal.page import Page
 
 _KERNELS = 4
 _DELTAS = 8
 
 
-def changes(page: Page, items: Sequence[Change], options: ReportOptions) -> None:
+def changes(page: Page, item: Entry, options: ReportOptions) -> None:
     """One line a kernel (pair, ids, tier, specialization), one below for what moved.
 
     Args:
         page: Where to write.
-        items: Changes of one family, in the diff's order.
+        item: The family.
         options: Row limits.
     """
     full = options.rendering == "full"
-    limit = len(items) if options.all else options.limit or _KERNELS
+    told = told_changes(item.changes)
+    back = undone(told)
+    limit = len(told) if options.all else options.limit or _KERNELS
     pair = None
-    for change in items[:limit]:
-        if change.pair != pair:
+    # One kernel's opcodes are the family's, which stand above.
+    alone = max(item.row.kernels) == 1
+    for change in told[:limit]:
+        if change.pair != pair and len(item.row.pairs) > 1:
             pair = change.pair
             page.line((f"{label(pair[0])}{ARROW}{label(pair[1])}", "dim"), indent=4)
-        _change(page, change, full=full)
-    rest = left_out(limit, len(items), "kernels of this family", "--all shows them")
+        where = change.arch if len(item.archs) > 1 else ""
+        _change(page, change, where, back=change.id in back, opcodes=full or not alone, full=full)
+    rest = left_out(limit, len(told), "kernels of this family", "--all shows them")
     if rest:
         page.line((rest, "dim"), indent=6)
 
 
-def _change(page: Page, change: Change, *, full: bool) -> None:
+def _change(
+    page: Page, change: Change, where: str, *, back: bool, opcodes: bool, full: bool
+) -> None:
     ids = ARROW.join(dict.fromkeys(one for one in (change.before, change.after) if one))
     what = change.specialization or (change.name if change.name != change.family else "")
-    head = f"{STATUS_MARK[change.status.value]} {change.status.value:<9}"
-    tier = _tiers(change)
+    status = "back" if back else change.status.value
+    head = f"{STATUS_MARK[change.status.value]} {status:<9}"
+    tier = "" if back else _tiers(change)
     room = page.width - 6 - cells(head) - len(ids) - cells(tier) - 4
     page.line(
         (head, STYLES[change.status.value]),
         (ids, "dim"),
+        (f"  {where}" if where else "", "dim"),
         (f"  {tier}" if tier else ""),
         (f"  {what}" if what and room > 16 else "", ""),
         indent=6,
     )
+    if back and not full:
+        return
     if change.before and change.after:
-        moved = _deltas(change, full=full)
+        moved = _deltas(change, opcodes=opcodes, full=full)
         if moved:
             page.items(moved, indent=8)
-    for note in change.notes:
-        page.paragraph(note, indent=8, style="dim")
+    for note in change.notes if full else ():
+        page.paragraph(arrows(note), indent=8, style="dim")
     if full and change.name != change.family:
         page.paragraph(change.name, indent=8, style="dim")
     if full and change.location is not None:
@@ -75,14 +87,20 @@ def _tiers(change: Change) -> str:
     return ", ".join(known)
 
 
-def _deltas(change: Change, *, full: bool) -> list[str]:
+def _deltas(change: Change, *, opcodes: bool, full: bool) -> list[str]:
     deltas = change.deltas
     parts = [
         f"{name} {scalar(moved.before)}{ARROW}{scalar(moved.after)}"
         for named in (deltas.metadata, deltas.facts)
         for name, moved in sorted(named.items())
     ]
-    parts += [f"{name} {signed(value)}" for name, value in sorted(deltas.resources.items())]
+    parts += [
+        f"{name.replace('_', ' ')} {signed(value)}"
+        for name, value in sorted(deltas.resources.items())
+        if full or name not in FOLLOWING
+    ]
+    if not opcodes:
+        return parts
     for census in (deltas.ptx, deltas.sass):
         parts += _largest(census or {}, None if full else _DELTAS // 2)
     return parts

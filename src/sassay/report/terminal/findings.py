@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.model.finding import Outcome
+from sassay.model.finding import Effect, Outcome
+from sassay.report.entries import spell_archs
 from sassay.report.names import location_text
-from sassay.report.numbers import plural
+from sassay.report.numbers import arrows, plural
 from sassay.report.select import left_out
 from sassay.report.terminal.page import STYLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sassay.model.finding import Check, Finding
     from sassay.report.bundle import ReportOptions
     from sassay.report.terminal.page import Page
 
 _PER_RULE = 6
+_INDENT = 10
 
 
 def findings(page: Page, check: Check, options: ReportOptions) -> None:
@@ -29,7 +33,6 @@ def findings(page: Page, check: Check, options: ReportOptions) -> None:
     unknown = [rule for rule in check.rules if rule.outcome is Outcome.UNKNOWN]
     if not check.findings and not unknown:
         return
-    page.heading("Findings")
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in check.findings:
         groups.setdefault((finding.effect.value, finding.rule, finding.reason), []).append(finding)
@@ -37,7 +40,8 @@ def findings(page: Page, check: Check, options: ReportOptions) -> None:
         _rule(page, (effect, rule, reason), items, options)
     for outcome in unknown:
         page.line(("UNKNOWN ", STYLES["UNKNOWN"]), (outcome.rule, "bold"), indent=2)
-        page.paragraph(outcome.why, indent=10)
+        page.paragraph(arrows(outcome.why), indent=_INDENT)
+    page.blank()
 
 
 def _rule(
@@ -45,37 +49,60 @@ def _rule(
 ) -> None:
     effect, rule, reason = key
     word = effect.upper()
-    note = "" if len(items) == 1 else plural(len(items), "family", "families")
+    merged = _by_family(items)
+    note = plural(len(merged), "family", "families")
+    waived = sum(item.waived is not None for item in items)
+    if waived:
+        note += ", waived" if waived == len(items) else f", {waived:,} of {len(items):,} waived"
     style = STYLES[word] if any(item.waived is None for item in items) else "dim"
-    page.line((f"{word:<8}", style), (rule, "bold"), (f"  {note}" if note else "", "dim"), indent=2)
-    page.paragraph(reason, indent=10)
-    if options.rendering == "summary":
+    page.line((f"{word:<8}", style), (rule, "bold"), (f"  {note}", "dim"), indent=2)
+    page.paragraph(reason, indent=_INDENT)
+    missing = list(dict.fromkeys(name for item in items for name in item.requires))
+    if missing:
+        page.paragraph(", ".join(missing), indent=_INDENT, lead=("stands until attached: ", "bold"))
+    full = options.rendering == "full"
+    # What only records is not why the verdict is what it is.
+    quiet = items[0].effect is Effect.PASS and not (full or options.all)
+    if options.rendering == "summary" or quiet:
         return
-    limit = len(items) if options.all else options.limit or _PER_RULE
-    for finding in items[:limit]:
-        _finding(page, finding, full=options.rendering == "full")
-    rest = left_out(limit, len(items), "families", "--all shows them")
+    limit = len(merged) if options.all else options.limit or _PER_RULE
+    for same in merged[:limit]:
+        _family(page, same, full=full)
+    rest = left_out(limit, len(merged), "families", "--all shows them")
     if rest:
-        page.line((rest, "dim"), indent=10)
+        page.line((rest, "dim"), indent=_INDENT)
 
 
-def _finding(page: Page, finding: Finding, *, full: bool) -> None:
-    page.line(finding.family, (f" {finding.arch}", "dim"), *_where(finding), indent=10)
-    evidence = _matches(finding)
-    if evidence:
-        page.paragraph(evidence, indent=12)
-    for line in finding.details[: None if full else 2]:
-        page.paragraph(line, indent=12, style="dim")
+def _by_family(items: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings that differ in nothing but the architecture, together."""
+    groups: dict[object, list[Finding]] = {}
+    for item in items:
+        key = (item.family, item.layer, item.waived, item.count, tuple(sorted(item.matches)))
+        groups.setdefault(key, []).append(item)
+    return list(groups.values())
+
+
+def _family(page: Page, same: Sequence[Finding], *, full: bool) -> None:
+    finding = same[0]
+    archs = spell_archs([item.arch for item in same])
+    each = " each" if len(same) > 1 else ""
+    page.line(
+        finding.family,
+        (f"  {archs}", "dim"),
+        f"  {_matches(finding)}{each}" if not finding.matches else "",
+        *_where(finding),
+        indent=_INDENT,
+    )
+    if finding.matches:
+        page.paragraph(_matches(finding) + each, indent=_INDENT + 2)
+    for line in finding.details if full else finding.details[:1]:
+        page.paragraph(arrows(line), indent=_INDENT + 2, style="dim")
     if finding.waived is not None:
         waived = finding.waived
         page.paragraph(
             f"{waived.reason} ({waived.owner}, until {waived.expires})",
-            indent=12,
+            indent=_INDENT + 2,
             lead=("waived: ", "bold"),
-        )
-    if finding.requires:
-        page.paragraph(
-            ", ".join(finding.requires), indent=12, lead=("stands until attached: ", "bold")
         )
 
 

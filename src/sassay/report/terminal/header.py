@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.report.names import elide, label
-from sassay.report.numbers import ARROW, count, evidence, scalar, size
-from sassay.report.select import one_arch, pair_statuses, tier_counts, verdict_note
+from sassay.report.numbers import ARROW, arrows, count, evidence, plural, scalar, size
+from sassay.report.select import (
+    STATUS_MARK,
+    left_out,
+    note_field,
+    note_values,
+    one_arch,
+    verdict_note,
+)
+from sassay.report.story import story
 from sassay.report.terminal.page import STYLES, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from sassay.model.change import Comparability, Diff, Pair, StateSummary
-    from sassay.report.bundle import Report
+    from sassay.model.change import Comparability, Diff, StateSummary
+    from sassay.report.bundle import Report, ReportOptions
     from sassay.report.terminal.page import Cell, Page
 
+_NOTES = 6
+_NAMES = 12
+"""Families named for one status in one pair of states."""
 _FACTS = 26
 """Columns that the table of states keeps for what its rows are, and their units."""
 
@@ -33,41 +44,48 @@ def title(page: Page, report: Report, labels: Sequence[str]) -> None:
 
 
 def verdict(page: Page, report: Report) -> None:
-    """One line that says what to think: the verdict and its counts, or what changed."""
+    """The verdict and its counts."""
     if report.check is not None:
         word = report.check.verdict.value
         page.line((word, STYLES[word]), "  ", verdict_note(report.check))
-    if report.diff is not None:
-        for pair, note in diff_notes(report.diff):
-            page.line(pair, f"  {note}")
+        page.blank()
 
 
-def diff_notes(diff: Diff) -> list[tuple[str, str]]:
-    """For each pair of states which families came, went and changed, in words."""
-    notes = []
-    names = [f"{label(pair.before)}{ARROW}{label(pair.after)}" for pair in diff.pairs]
-    width = max(map(len, names), default=0)
-    for index, name in enumerate(names):
-        counts = pair_statuses(diff, index)
-        quiet = counts.pop("unchanged", 0)
-        text = ", ".join(f"{number:,} {word}" for word, number in counts.items())
-        text = f"families: {text or 'none changed'}" + (f", {quiet:,} unchanged" if quiet else "")
-        notes.append((f"{name:<{width}}", text))
-    return notes
+def comparability(
+    page: Page, notes: Sequence[Comparability], labels: Sequence[str], options: ReportOptions
+) -> None:
+    """What makes the states hard to compare, before any figure: a line each."""
+    limit = len(notes) if options.all or options.rendering == "full" else _NOTES
+    for note in notes[:limit]:
+        page.paragraph(
+            f"{note_values(note, labels)}: {arrows(note.note)}",
+            lead=(f"! {note_field(note)}  ", "yellow"),
+            hang=2,
+        )
+    rest = left_out(limit, len(notes), "notes", "--all shows them")
+    if rest:
+        page.line((rest, "dim"))
+    if notes:
+        page.blank()
 
 
-def comparability(page: Page, notes: Sequence[Comparability], labels: Sequence[str]) -> None:
-    """What makes the states hard to compare, before any figure."""
-    if not notes:
-        return
-    page.heading("Read this first")
-    for note in notes:
-        page.paragraph(note.note, indent=2, lead=(f"! {note.field}: ", "yellow"))
-        if len(set(note.values)) > 1:
-            pairs = (
-                f"{label(name)} {value}" for name, value in zip(labels, note.values, strict=False)
-            )
-            page.paragraph("; ".join(pairs), indent=4, style="dim")
+def chapters(page: Page, diff: Diff, options: ReportOptions) -> None:
+    """What appeared, vanished and changed, pair by pair and by name."""
+    everything = options.all or options.rendering == "full"
+    for chapter in story(diff):
+        page.paragraph(chapter.kernels, lead=(f"{chapter.title}  ", "bold"), hang=2)
+        for line in chapter.built:
+            page.paragraph(line, indent=2, hang=4)
+        for status, items in chapter.families:
+            limit = len(items) if everything else options.limit or _NAMES
+            shown = [item.text for item in items[:limit]]
+            if len(items) > limit:
+                shown.append(f"and {plural(len(items) - limit, 'more family', 'more families')}")
+            head = f"{STATUS_MARK[status]} {status:<9} "
+            page.items(shown, indent=2, lead=(head, STYLES[status]))
+        if not chapter.families:
+            quiet = plural(chapter.quiet, "family", "families")
+            page.line((f"= no family changed ({quiet})", "dim"), indent=2)
 
 
 def states(page: Page, items: Sequence[StateSummary], *, full: bool) -> None:
@@ -113,40 +131,3 @@ def _environment(items: Sequence[StateSummary]) -> list[list[Cell]]:
         ]
         for name in names
     ]
-
-
-def environment(page: Page, values: Mapping[str, object]) -> None:
-    """One state's environment, a line each."""
-    for name in sorted(values):
-        page.paragraph(str(values[name]), indent=2, lead=(f"{name}: ", "dim"))
-
-
-def pairs(page: Page, items: Sequence[Pair]) -> None:
-    """Kernel counts of each pair of states, and the tiers of those compared."""
-    if not items:
-        return
-    page.blank()
-    columns = [
-        Column("Kernels"),
-        *(
-            Column(word, right=True)
-            for word in ("compared", "unchanged", "changed", "added", "removed")
-        ),
-    ]
-    rows: list[list[Cell]] = [
-        [
-            f"{label(pair.before)}{ARROW}{label(pair.after)}",
-            count(pair.compared),
-            count(pair.unchanged),
-            (count(pair.changed), STYLES["changed"] if pair.changed else ""),
-            (count(pair.added), STYLES["added"] if pair.added else ""),
-            (count(pair.removed), STYLES["removed"] if pair.removed else ""),
-        ]
-        for pair in items
-    ]
-    page.table(columns, rows, indent=0)
-    if len({tier for pair in items for tier in pair.tiers}) > 1:
-        for pair in items:
-            shown = ", ".join(f"{tier} {number:,}" for tier, number in tier_counts(pair))
-            name = f"{label(pair.before)}{ARROW}{label(pair.after)}"
-            page.paragraph(shown, lead=f"{name}: ", indent=2, style="dim")

@@ -52,10 +52,13 @@ class Column:
     Attributes:
         title: Heading; empty headings in all columns leave the heading line out.
         right: Whether figures are aligned right.
+        wrap: Prose that takes the columns left and as many lines as it needs; the last column
+            only.
     """
 
     title: str = ""
     right: bool = False
+    wrap: bool = False
 
 
 class Page:
@@ -106,14 +109,32 @@ class Page:
                 break
         self._put(" " * indent + "".join(self._paint(*span) for span in spans))
 
-    def paragraph(self, text: str, *, indent: int = 0, style: str = "", lead: Cell = "") -> None:
-        """Prose wrapped at words, hanging under its own start behind `lead`."""
+    def paragraph(
+        self,
+        text: str,
+        *,
+        indent: int = 0,
+        style: str = "",
+        lead: Cell = "",
+        hang: int | None = None,
+    ) -> None:
+        """Prose wrapped at words, behind `lead`.
+
+        Args:
+            text: What to write.
+            indent: Columns to the left of all.
+            style: Of the text.
+            lead: What stands in front of it.
+            hang: Columns to the left of further lines; None: those of the text's own start.
+        """
         first, lead_style = _span(lead)
-        first = elide(first, max(1, self.width // 2 - indent))
-        hang = indent + cells(first)
-        for number, row in enumerate(_wrap(plain(text), max(20, self.width - hang))):
-            start = " " * indent + self._paint(first, lead_style) if not number else " " * hang
-            self._put(start + self._paint(row, style))
+        first = elide(first, max(1, self.width - indent if hang is not None else self.width // 2))
+        start = indent + cells(first)
+        below = start if hang is None else hang
+        rows = _wrap(plain(text), max(20, self.width - below), taken=start - below)
+        for number, row in enumerate(rows):
+            pad = " " * indent + self._paint(first, lead_style) if not number else " " * below
+            self._put(pad + self._paint(row, style))
 
     def items(self, parts: Sequence[str], *, indent: int = 0, lead: Cell = "") -> None:
         """Parts with commas between them, wrapped between parts only, behind `lead`."""
@@ -151,6 +172,10 @@ class Page:
             max(cells(title), *(cells(row[index][0]) for row in grid))
             for index, title in enumerate(titles)
         ]
+        if columns[-1].wrap:
+            taken = sum(widths[1:-1]) + _GAP * (len(widths) - 1)
+            widths[0] = min(widths[0], max(_NARROWEST, (self.width - indent - taken) // 2))
+            widths[-1] = max(_PART, self.width - indent - taken - widths[0])
         rest = sum(widths[1:]) + _GAP * (len(widths) - 1)
         room = self.width - indent - rest
         if widths[0] > room and room < _NARROWEST:
@@ -160,7 +185,10 @@ class Page:
         if any(titles):
             self._row(columns, [(title, "dim") for title in titles], widths, indent)
         for row in grid:
-            self._row(columns, row, widths, indent)
+            first, *more = _wrap(row[-1][0], widths[-1]) if columns[-1].wrap else [row[-1][0]]
+            self._row(columns, [*row[:-1], (first, row[-1][1])], widths, indent)
+            for text in more:
+                self._put(" " * (indent + rest - widths[-1] + widths[0]) + text)
 
     def _stacked(
         self, columns: Sequence[Column], grid: list[list[Span]], widths: list[int], indent: int
@@ -217,20 +245,28 @@ def _fit(widths: list[int], room: int) -> list[int]:
     return fitted
 
 
-def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` columns, broken at spaces, in long words where there is none."""
+def _wrap(text: str, width: int, taken: int = 0) -> list[str]:
+    """Lines of at most `width` columns, broken at spaces, in long words where there is none.
+
+    Args:
+        text: Plain text.
+        width: Columns of a line.
+        taken: Columns of the first line that something else holds.
+    """
     rows: list[str] = []
     row = ""
+    room = width - taken
     for whole in text.split(" "):
         word = whole
-        if row and cells(row) + 1 + cells(word) <= width:
+        if row and cells(row) + 1 + cells(word) <= room:
             row += " " + word
             continue
-        if row:
+        if row or (taken and not rows and cells(word) > room):
             rows.append(row)
-        while cells(word) > width:
-            cut = width
-            while cells(word[:cut]) > width:
+            room = width
+        while cells(word) > room:
+            cut = room
+            while cells(word[:cut]) > room:
                 cut -= 1
             rows.append(word[:cut])
             word = word[cut:]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sassay.report.entries import arch_order
 from sassay.report.names import location_text
 from sassay.report.numbers import count, evidence, plural, scalar, size
-from sassay.report.select import instance, left_out
+from sassay.report.select import instances, left_out
 from sassay.report.terminal.code import listing
 from sassay.report.terminal.page import Column
 
@@ -32,10 +33,11 @@ def state(page: Page, item: State, options: ReportOptions) -> None:
     groups: dict[tuple[str, str], list[Kernel]] = {}
     for kernel in item.kernels:
         groups.setdefault((kernel.family, kernel.arch), []).append(kernel)
-    archs = sorted({kernel.arch for kernel in item.kernels})
+    archs = sorted({kernel.arch for kernel in item.kernels}, key=arch_order)
+    families = {kernel.family for kernel in item.kernels}
     page.line((item.label, "bold"), (f"  {', '.join(archs)}", "dim"))
     page.line(
-        f"{plural(len(item.kernels), 'kernel')} of {plural(len(groups), 'family', 'families')}, "
+        f"{plural(len(item.kernels), 'kernel')} of {plural(len(families), 'family', 'families')}, "
         f"{size(sum(kernel.code_bytes or 0 for kernel in item.kernels))} of code"
         + (f", {plural(len(item.functions), 'device function')}" if item.functions else "")
     )
@@ -55,6 +57,11 @@ def state(page: Page, item: State, options: ReportOptions) -> None:
     _kernels(page, item.kernels, options)
 
 
+def _place(item: tuple[tuple[str, str], Sequence[Kernel]]) -> tuple[str, tuple[str, int, str]]:
+    (family, arch), _ = item
+    return family, arch_order(arch)
+
+
 def _families(
     page: Page,
     groups: Mapping[tuple[str, str], Sequence[Kernel]],
@@ -64,7 +71,7 @@ def _families(
 ) -> None:
     limit = len(groups) if options.all else options.limit or _ROWS
     rows: list[list[Cell]] = []
-    for (family, arch), kernels in sorted(groups.items())[:limit]:
+    for (family, arch), kernels in sorted(groups.items(), key=_place)[:limit]:
         total = _total(kernels, "sass")
         ptx = _total(kernels, "ptx")
         rows.append(
@@ -117,9 +124,10 @@ def _span(values: Sequence[int | None]) -> str:
 
 def _kernels(page: Page, kernels: Sequence[Kernel], options: ReportOptions) -> None:
     limit = len(kernels) if options.all else options.limit or _ROWS
+    told = instances(kernels)
     rows: list[list[Cell]] = [
         [
-            f"{kernel.name} {instance(kernel)}".rstrip(),
+            f"{kernel.name}  {told[kernel.id]}".rstrip(),
             (kernel.id, "dim"),
             "-" if kernel.launch.warps is None else count(kernel.launch.warps),
             count(kernel.resources.registers),
