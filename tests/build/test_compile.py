@@ -75,6 +75,42 @@ def test_unchanged_variants_are_kept_and_stale_ones_removed(tmp_path: Path) -> N
     assert len(list(moved.caches.iterdir())) == 1
 
 
+def test_what_another_checkout_lacks_is_left_out_on_demand(tmp_path: Path) -> None:
+    gone = KERNEL.replace("copy_kernel", "gone_kernel") + KERNEL.replace("kernels.py", "gone.py")
+    more = KERNEL.replace(', n = "i32"', ', fresh_ptr = "*bf16", n = "i32"')
+    more += 'constants = { LATER = 1 }\ndivisibility = { "*" = 16, fresh_ptr = 8 }\n'
+    manifest = load_manifest(write(tmp_path, gone + more, kernels=COPY))
+    run = compile_manifest(manifest, cache_dir=tmp_path / "a", jobs=1)
+    assert (run.compiled, len(run.failures), run.absent_failures, run.absent) == (0, 3, 2, ())
+    run = compile_manifest(manifest, cache_dir=tmp_path / "b", jobs=1, allow_missing=True)
+    assert (run.compiled, run.failures) == (1, ())
+    assert [(note.level.value, note.place, note.message) for note in run.absent] == [
+        (
+            "note",
+            "kernels.py",
+            "`gone_kernel` is not in these sources: no function `gone_kernel` at module level",
+        ),
+        ("note", "gone.py", "`copy_kernel` is not in these sources: no such file"),
+        ("note", "kernels.py: line 11", "`copy_kernel` has no parameter `LATER` in these sources"),
+        (
+            "note",
+            "kernels.py: line 11",
+            "`copy_kernel` has no parameter `fresh_ptr` in these sources",
+        ),
+    ]
+    plain = compile_text(tmp_path, KERNEL + 'divisibility = { "*" = 16 }\n', kernels=COPY)
+    assert [entry.name for entry in run.caches.iterdir()] == [
+        entry.name for entry in plain.caches.iterdir()
+    ]
+
+
+def test_a_parameter_without_a_type_is_no_missing_one(tmp_path: Path) -> None:
+    manifest = load_manifest(write(tmp_path, KERNEL.replace(', n = "i32"', ""), kernels=COPY))
+    run = compile_manifest(manifest, cache_dir=tmp_path / "a", jobs=1, allow_missing=True)
+    assert (run.compiled, run.absent, len(run.failures)) == (0, (), 1)
+    assert "parameter `n` has no type" in run.failures[0].message
+
+
 def test_two_runs_give_the_same_code_wherever_they_lie(tmp_path: Path) -> None:
     texts = []
     for name in ("one", "two"):

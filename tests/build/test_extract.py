@@ -62,6 +62,28 @@ def test_constants_are_evaluated_and_never_run(tmp_path: Path) -> None:
     }
 
 
+def test_questions_about_the_platform_are_answered_for_the_target(tmp_path: Path) -> None:
+    source = TORCH + (
+        "import os\nfrom pkg import is_hip, current\n_is_hip = is_hip()\n"
+        "A = tl.float8e4b8 if _is_hip or is_gfx942_supported() else tl.float8e4nv\n"
+        "B = tl.constexpr(current.is_cuda() and not torch.version.hip)\n"
+        "C = os.environ.get('SGLANG_X', '1').lower() in ('1', 'true')\n"
+        "D = tl.constexpr(128)\nE = tl.constexpr(D.value.bit_length() - 1)\n"
+        "F = os.getenv('SGLANG_Y') is None\n"
+        "@triton.jit\ndef k(x):\n    tl.store(x, A, B, C, E, F)\n"
+    )
+    found = bindings(extract(tmp_path, kernels=source))
+    assert {name: found[name] for name in "ABCEF"} == {
+        "A": Dtype("float8e4nv"),
+        "B": Constexpr(Literal(True)),
+        "C": Literal(True),
+        "E": Constexpr(Literal(7)),
+        "F": Literal(True),
+    }
+    found = bindings(extract(tmp_path, {"_is_hip": Literal(True)}, kernels=source))
+    assert found["A"] == Dtype("float8e4b8")
+
+
 def test_functions_of_other_files_come_along(tmp_path: Path) -> None:
     extracted = extract(
         tmp_path,
@@ -106,6 +128,9 @@ def test_functions_of_other_files_come_along(tmp_path: Path) -> None:
         ("from torch import A\n", "`A` comes from `torch`, which is not read"),
         ("", "`A` is not defined at module level"),
         ("A = __import__('os').getpid()\n", "would have to be run"),
+        ("A = torch.cuda.get_device_capability() == (9, 0)\n", "would have to be run"),
+        ("A = is_hip(torch.empty(1))\n", "would have to be run"),
+        ("A = (1).lower()\n", "`A` is computed"),
         ("@triton.constexpr_function\ndef A(x):\n    import os\n    return x\n", "holds `import`"),
         ("@triton.constexpr_function\ndef A(x):\n    return x.__class__\n", "reads `.__class__`"),
         ("@triton.constexpr_function\ndef A(x):\n    return open(x)\n", "`open` is not defined"),
@@ -130,10 +155,10 @@ def test_the_manifest_supplies_what_cannot_be_evaluated(tmp_path: Path) -> None:
 
 def test_kernels_are_told_from_helpers_of_other_compilers(tmp_path: Path) -> None:
     source = TORCH + (
-        "from triton import jit\nimport numba\n"
+        "from triton import jit\nimport numba\nimport tilelang\n"
         "@jit\ndef a(x): pass\n@numba.jit\ndef b(x): pass\n@torch.jit\ndef c(x): pass\n"
         "@triton.heuristics({})\n@triton.jit(noinline=True)\ndef d(x): pass\n"
-        "@other\ndef e(x): pass\n"
+        "@other\ndef e(x): pass\n@tilelang.jit(out_idx=[1])\ndef f(x): pass\n"
     )
     write(tmp_path, "", kernels=source)
     extractor = Extractor(ModuleFinder(tmp_path, []))
