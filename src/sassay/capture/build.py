@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -10,18 +9,19 @@ import msgspec
 
 import sassay
 from sassay.capture.analysis_cache import AnalysisCache, EntryFacts, ModuleFacts
+from sassay.capture.cubin_facts import CubinCache, CubinFacts, Rereader
 from sassay.capture.decode import BatchDecoder
 from sassay.capture.demangle import demangle
 from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.ondisk import is_capture, read_capture
-from sassay.containers.cubin import Cubin, read_cubin
 from sassay.errors import InputError, SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
 from sassay.model.kernel import Function, Launch, Resources
 from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, Evidence, Level, State
-from sassay.sources import Discovery, cache_dir, discover
+from sassay.sources import Discovery, discover
+from sassay.sources.record_cache import analysis_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,14 +89,10 @@ def build_state(
 ) -> State:
     """Build a state out of an INPUT that is no capture. Arguments and errors as `open_state`."""
     discovery = discover(spec, arch_globs=arch_globs, on_progress=progress)
-    builder = _Builder(store, disassembler, tuple(arch_globs), _analysis_folder())
+    builder = _Builder(store, disassembler, tuple(arch_globs), analysis_folder())
     for group in _compilations(discovery, builder.diagnostics):
         builder.add(group)
     return builder.finish(discovery, label, evidence or {}, environment or {})
-
-
-def _analysis_folder() -> Path:
-    return cache_dir() / "analysis"
 
 
 def _compilations(discovery: Discovery, diagnostics: list[Diagnostic]) -> Iterator[list[Artifact]]:
@@ -128,8 +124,10 @@ class _Builder:
         self._store = store
         self._disassembler = disassembler
         self._arch_globs = arch_globs
-        self._analysis = AnalysisCache(analysis_folder)
+        self._modules = AnalysisCache(analysis_folder)
         self._decoder = BatchDecoder(disassembler)
+        self._cubins = CubinCache(analysis_folder, disassembler, store, self._decoder, self._wants)
+        self._reader = Rereader()
         self._drafts: dict[str, Draft] = {}
         self._functions: dict[tuple[str, str, str, int], set[Source]] = {}
         self._filtered = 0
@@ -156,19 +154,24 @@ class _Builder:
     def _read_ptx(self, artifact: Artifact) -> tuple[ModuleFacts, str] | None:
         place = artifact.source.path
         try:
-            facts = self._analysis.module(artifact.data, artifact=place)
+            facts = self._modules.known(artifact.digest) if artifact.digest else None
+            if facts is None:
+                facts = self._modules.module(self._reader.data(artifact), artifact=place)
         except SassayError as error:
             alone = artifact.compilation is None
             self._fail(place, error, arch=artifact.arch, layer=None if alone else "ptx")
             return None
-        return facts, self._store.put_ptx(artifact.data.decode("utf-8", "replace"))
+        if artifact.data:
+            return facts, self._store.put_ptx(artifact.data.decode("utf-8", "replace"))
+        self._store.promise([facts.ref], artifact)
+        return facts, facts.ref
 
     def _read_cubin(
         self, artifact: Artifact, entries: Mapping[str, tuple[EntryFacts, str, str]]
     ) -> None:
         place = artifact.source.path
         try:
-            cubin = read_cubin(artifact.data, artifact=place)
+            cubin = self._cubins.facts(artifact)
         except SassayError as error:
             self._fail(place, error, arch=artifact.arch)
             return
@@ -177,28 +180,23 @@ class _Builder:
             return
         for kernel in cubin.kernels:
             entry, ptx_version, ptx_ref = entries.get(kernel.symbol, (None, None, None))
-            sass_ref = self._store.put_sass(kernel.sass)
-            self._decoder.add(sass_ref, cubin.arch, kernel.sass.code)
             toolchain = _toolchain(cubin, artifact, ptx_version)
             draft = make_draft(
                 symbol=kernel.symbol,
                 arch=cubin.arch,
                 launch=kernel.launch,
                 resources=kernel.resources,
-                code_bytes=len(kernel.code),
+                code_bytes=kernel.code_bytes,
                 digest=kernel.digest,
-                sass_ref=sass_ref,
+                sass_ref=kernel.sass_ref,
                 origin=Origin(artifact.source, toolchain, artifact.compile, entry, ptx_ref),
             )
             merge(self._drafts, draft)
         self._add_functions(cubin, artifact.source)
 
-    def _add_functions(self, cubin: Cubin, source: Source) -> None:
+    def _add_functions(self, cubin: CubinFacts, source: Source) -> None:
         for function in cubin.functions:
-            code = bytes(function.code)
-            key = f"{cubin.arch}:{hashlib.sha256(code).hexdigest()}"
-            self._decoder.add(key, cubin.arch, code)
-            identity = (function.symbol, cubin.arch, key, len(code))
+            identity = (function.symbol, cubin.arch, function.key, function.code_bytes)
             self._functions.setdefault(identity, set()).add(source)
 
     def _add_ptx_fallback(self, artifact: Artifact, facts: ModuleFacts, ref: str) -> None:
@@ -231,6 +229,7 @@ class _Builder:
     ) -> State:
         """Count what is left and put the state together."""
         self._decoder.flush()
+        self._cubins.keep()
         if not self._drafts and not self._functions:
             raise _nothing_found(discovery, self.diagnostics, self._arch_globs)
         kernels = []
@@ -295,7 +294,7 @@ class _Builder:
         self.diagnostics.append(Diagnostic(Level.ERROR, place, message, arch=arch, layer=layer))
 
 
-def _toolchain(cubin: Cubin, artifact: Artifact, ptx_version: str | None) -> Toolchain:
+def _toolchain(cubin: CubinFacts, artifact: Artifact, ptx_version: str | None) -> Toolchain:
     named = cubin.toolchain
     return Toolchain(
         ptx_version=ptx_version or named.ptx_version,

@@ -48,6 +48,16 @@ class BatchDecoder:
         if self._pending_bytes >= BATCH_BYTES:
             self.flush()
 
+    def recall(self, key: str, arch: str, census: Census | None) -> None:
+        """Tell the census of a section that an earlier run counted; None: nothing could."""
+        if key in self._facts:
+            return
+        self._facts[key] = None
+        if census is None:
+            self.unknown[arch] = self.unknown.get(arch, 0) + 1
+        else:
+            self._facts[key] = SassFacts(census=census, spills=sass.spill_bytes(census))
+
     def flush(self) -> None:
         """Decode what waits."""
         pending, self._pending, self._pending_bytes = self._pending, [], 0
@@ -64,3 +74,8 @@ class BatchDecoder:
     def facts(self, key: str) -> SassFacts | None:
         """The census of a section, None where nothing could decode it. Call `flush` before."""
         return self._facts.get(key)
+
+    def census(self, key: str) -> dict[str, int] | None:
+        """The census alone."""
+        facts = self._facts.get(key)
+        return dict(facts.census) if facts is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 import threading
@@ -11,16 +12,22 @@ from typing import IO, TYPE_CHECKING, Protocol
 import msgspec
 import zstandard
 
-from sassay.errors import FormatError, InputError, LimitError
+from sassay.containers.cubin import read_cubin
+from sassay.errors import FormatError, InputError, LimitError, SassayError
+from sassay.model.artifact import ArtifactKind
 from sassay.model.code import SassCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from sassay.model.artifact import Artifact
 
 MAX_BLOB = 1 << 29
 """Most bytes of one blob, unpacked."""
 SPOOL_BYTES = 64 << 20
 """Packed code beyond this lies in a temporary file."""
+RAW_BYTES = 16 << 20
+"""Code up to this much is packed only when a packed blob is asked for."""
 _LEVEL = 3
 
 
@@ -47,6 +54,9 @@ class CodeArchive:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - lives as long as the archive
         weakref.finalize(self, self._file.close)
         self._index: dict[str, tuple[int, int]] = {}
+        self._raw: dict[str, bytes] = {}
+        self._raw_bytes = 0
+        self._promised: dict[str, Artifact] = {}
         self._end = 0
         self._sources: list[BlobSource] = []
         self._packer = zstandard.ZstdCompressor(level=_LEVEL)
@@ -66,6 +76,11 @@ class CodeArchive:
             The digest under which it is kept.
         """
         return self._put(b"P" + text.encode("utf-8", "surrogatepass"))
+
+    @staticmethod
+    def ptx_digest(text: bytes) -> str:
+        """The digest under which `put_ptx` would keep a module of this UTF-8 text."""
+        return hashlib.sha256(b"P" + text).hexdigest()[:40]
 
     def sass(self, digest: str) -> SassCode:
         """The code section kept under `digest`.
@@ -94,6 +109,17 @@ class CodeArchive:
             raise FormatError("is no PTX", artifact=f"code {digest}")
         return blob[1:].decode("utf-8", "surrogatepass")
 
+    def promise(self, digests: Iterable[str], artifact: Artifact) -> None:
+        """Keep nothing yet: the code under these digests is read out of an artifact when asked for.
+
+        Args:
+            digests: As an earlier run got them from `put_sass` or `put_ptx` for this artifact.
+            artifact: What holds the code; its whole file is read again where it came without bytes.
+        """
+        with self._lock:
+            for digest in digests:
+                self._promised.setdefault(digest, artifact)
+
     def attach(self, source: BlobSource) -> None:
         """Read from a capture, too; its blobs are neither copied nor read before they are asked."""
         with self._lock:
@@ -116,7 +142,12 @@ class CodeArchive:
     def _put(self, blob: bytes) -> str:
         digest = hashlib.sha256(blob).hexdigest()[:40]
         with self._lock:
-            if digest not in self._index:
+            if digest in self._index or digest in self._raw:
+                return digest
+            if self._raw_bytes + len(blob) <= RAW_BYTES:
+                self._raw[digest] = blob
+                self._raw_bytes += len(blob)
+            else:
                 packed = self._packer.compress(blob)
                 self._file.seek(self._end)
                 self._file.write(packed)
@@ -126,18 +157,47 @@ class CodeArchive:
 
     def _find(self, digest: str) -> bytes:
         with self._lock:
-            place: tuple[int, int] | None = self._index.get(digest)
-            if place is not None:
-                self._file.seek(place[0])
-                return self._file.read(place[1])
+            held = self._held(digest)
+            artifact = self._promised.get(digest)
             sources = list(self._sources)
+        if held is not None:
+            return held
+        if artifact is not None:
+            self._fulfil(artifact)
+            with self._lock:
+                held = self._held(digest)
+            if held is not None:
+                return held
         for source in sources:
             packed = source.blob(digest)
             if packed is not None:
                 return packed
         raise InputError("no such code", artifact=f"code {digest}")
 
+    def _held(self, digest: str) -> bytes | None:
+        raw = self._raw.get(digest)
+        if raw is not None:
+            return self._packer.compress(raw)
+        place: tuple[int, int] | None = self._index.get(digest)
+        if place is None:
+            return None
+        self._file.seek(place[0])
+        return self._file.read(place[1])
+
+    def _fulfil(self, artifact: Artifact) -> None:
+        """Put the code of an artifact, and of all that lie in one file with it."""
+        for found in artifact.again() if artifact.again is not None else (artifact,):
+            if found.kind is ArtifactKind.PTX:
+                self.put_ptx(found.data.decode("utf-8", "replace"))
+                continue
+            with contextlib.suppress(SassayError):  # what cannot be read was said when it was found
+                for kernel in read_cubin(found.data, artifact=found.source.path).kernels:
+                    self.put_sass(kernel.sass)
+
     def _get(self, digest: str) -> bytes:
+        raw = self._raw.get(digest)
+        if raw is not None:
+            return raw
         return unpack(self._find(digest), digest)
 
 

@@ -22,11 +22,14 @@ class Member:
     Attributes:
         path: Its path, `/`-separated, relative and without `.` or `..`.
         size: Bytes, once decompressed.
+        fingerprint: Digest of the member as it is stored, without decompressing it; None where
+            the kind of archive has none that is cheaper than reading.
     """
 
     path: str
     size: int
     _load: Callable[[], bytes] = field(repr=False, compare=False)
+    fingerprint: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     def read(self) -> bytes:
         """The whole content; can be called again, and after the walk has moved on.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import stat
 import struct
 import zipfile
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sassay.containers.member import Budget, Member, printable, safe_path
@@ -28,6 +30,9 @@ _BROKEN = (
     NotImplementedError,  # a compression method that this Python does not know
     RuntimeError,  # an encrypted member
 )
+
+_LOCAL = struct.Struct("<26xHH")
+"""A local file header: lengths of the name and of the extra field, which follow it."""
 
 
 def walk_zip(
@@ -72,7 +77,12 @@ def walk_zip(
             on_note(f"{printable(path)} is there twice: the last one counts")
         chosen[path] = info
     for path, info in chosen.items():
-        yield Member(path, info.file_size, _loader(archive, info, artifact))
+        yield Member(
+            path,
+            info.file_size,
+            _loader(archive, info, artifact),
+            partial(_fingerprint, view, info, artifact),
+        )
 
 
 def _loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> Callable[[], bytes]:
@@ -94,3 +104,21 @@ def _loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> C
         return content
 
     return load
+
+
+def _fingerprint(view: memoryview, info: zipfile.ZipInfo, artifact: str) -> str:
+    """SHA-256 of method, size, checksum and compressed bytes, by the local header (4.3.7)."""
+    start = info.header_offset
+    header = view[start : start + _LOCAL.size]
+    if len(header) < _LOCAL.size:
+        raise FormatError(
+            "the local header lies outside the file",
+            artifact=artifact,
+            place=f"member {printable(info.filename)}",
+        )
+    name, extra = _LOCAL.unpack(header)
+    start += _LOCAL.size + name + extra
+    facts = f"{info.compress_type} {info.flag_bits} {info.file_size} {info.CRC} "
+    digest = hashlib.sha256(facts.encode())
+    digest.update(view[start : start + info.compress_size])
+    return digest.hexdigest()

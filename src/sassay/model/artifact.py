@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -97,12 +97,16 @@ class Artifact(msgspec.Struct, frozen=True):
     Attributes:
         kind: Cubin or PTX.
         source: Where it lies.
-        data: The bytes, decompressed; PTX is UTF-8 text without trailing NULs.
+        data: The bytes, decompressed; PTX is UTF-8 text without trailing NULs. Empty where
+            `again` is set and the file was not read, since its digests were known.
         arch: Architecture that the container claims (`sm_90a`, `compute_90`), None where only
             the code itself tells.
         compilation: Equal for artifacts of one compilation, so that PTX attaches to its cubin;
             None where an artifact stands alone.
         compile: The front end's metadata, None where there is none.
+        digest: SHA-256 of the bytes, where the source knows it already.
+        again: Reads the file that holds it once more: all its artifacts, with their bytes. None
+            where `data` is there and small enough to keep.
     """
 
     kind: ArtifactKind
@@ -111,3 +115,5 @@ class Artifact(msgspec.Struct, frozen=True):
     arch: str | None = None
     compilation: str | None = None
     compile: CompileInfo | None = None
+    digest: str | None = None
+    again: Callable[[], Iterable[Artifact]] | None = None

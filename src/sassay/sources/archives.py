@@ -79,7 +79,7 @@ def _unique(path: str, taken: dict[str, Member]) -> str:
 
 def _member_entry(path: str, member: Member) -> Entry:
     load, head = _readers(member)
-    return Entry(path=path, size=member.size, load=load, head=head)
+    return Entry(path=path, size=member.size, load=load, head=head, fingerprint=member.fingerprint)
 
 
 def _readers(member: Member) -> tuple[Callable[[], Buffer], Callable[[], bytes]]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from sassay.sources.recall import Recall
+
 Progress = Callable[[str], None]
 
 
@@ -19,6 +21,7 @@ class Context:
         counts: `files`, `artifacts`, `skipped_files`, `filtered_artifacts`, ...
         packages: Name to version of the Python packages that the input holds.
         without_code: Host libraries that hold no NVIDIA code.
+        recall: What large files held in earlier runs.
         progress: Told each file's place before it is read.
     """
 
@@ -27,6 +30,7 @@ class Context:
     packages: dict[str, str] = field(default_factory=dict)
     without_code: int = 0
     progress: Progress | None = None
+    recall: Recall = field(default_factory=Recall)
 
     def wants(self, *archs: str) -> bool:
         """Whether any of the possible names of an architecture passes the filter.

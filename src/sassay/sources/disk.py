@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import os
 import stat
@@ -79,12 +80,14 @@ def _walk(
 
 def disk_entry(file: Path, path: str, size: int) -> Entry:
     """An entry for a file on disk."""
+    load = _loader(file, path)
     return Entry(
         path=path,
         size=size,
-        load=_loader(file, path),
+        load=load,
         head=_header(file),
         disk_path=str(file),
+        fingerprint=lambda: hashlib.sha256(load()).hexdigest(),
     )
 
 

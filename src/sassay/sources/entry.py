@@ -25,6 +25,8 @@ class Entry:
         load: Reads the whole content; raises `SassayError` or `OSError`.
         head: Reads the first bytes only, where that is cheaper.
         disk_path: Where the file lies on disk, None inside an archive.
+        fingerprint: Digest of the content as it is stored, cheaper than reading it; None where
+            there is none.
     """
 
     path: str
@@ -32,6 +34,7 @@ class Entry:
     load: Callable[[], Buffer]
     head: Callable[[], bytes]
     disk_path: str | None = None
+    fingerprint: Callable[[], str] | None = None
 
     @property
     def name(self) -> str:
