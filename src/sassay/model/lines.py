@@ -30,7 +30,7 @@ each call around it, the kernel's own line last."""
 
 
 class LineCounts(msgspec.Struct, frozen=True):
-    """Instructions of one line: by opcode and by category, both sorted, with equal sums."""
+    """Instructions of one line, by opcode and by category; both add up to the same."""
 
     instructions: Census = {}
     categories: Census = {}
@@ -58,12 +58,12 @@ class LineCensus(msgspec.Struct, frozen=True):
 class KernelLines(msgspec.Struct, frozen=True):
     """All source lines of one kernel.
 
-    A layer that has no line information, or that the input does not hold, is None throughout.
+    A layer without line information is None in `lines` and `unattributed`.
 
     Attributes:
         lines: Sorted by file and line.
-        unattributed: Instructions that no line claims, padding for example.
-        total: Instructions of the layer.
+        unattributed: Instructions that no line claims.
+        total: Instructions of the layer; None where the input does not hold it.
     """
 
     lines: tuple[LineCensus, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sassay.isa.ptx.body import census
+from sassay.isa.ptx.chains import source_lines
 from sassay.isa.ptx.listing import listing
 from sassay.isa.ptx.normal import normal_digest, tier
 from sassay.isa.ptx.parser import read_module
@@ -19,5 +20,6 @@ __all__ = [
     "print_function",
     "print_module",
     "read_module",
+    "source_lines",
     "tier",
 ]

@@ -191,7 +191,7 @@ class _ModuleReader:
         shared = ModuleText(
             artifact=self._artifact,
             text=self._text,
-            files={row.index: row.path for row in self._files},
+            files={row.index: row.full_path for row in self._files},
             variables={row.name: row for row in self._variables},
         )
         self._line, self._line_offset = 1, 0

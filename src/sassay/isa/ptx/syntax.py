@@ -6,6 +6,7 @@ Variables" and "Directives". Records hold text as written, with blanks made cano
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -157,6 +158,11 @@ class File(msgspec.Struct, frozen=True):
     path: str
     directory: str | None = None
 
+    @property
+    def full_path(self) -> str:
+        """The path with its folder in front, as a cubin's line table names it."""
+        return posixpath.join(self.directory or "", self.path)
+
 
 class Section(msgspec.Struct, frozen=True):
     """A `.section` with debug information, skipped as a whole."""
@@ -281,7 +287,7 @@ class Module:
     @property
     def files(self) -> Mapping[int, str]:
         """Path by file index."""
-        return {row.index: row.path for row in self.file_table}
+        return {row.index: row.full_path for row in self.file_table}
 
     def entry(self, name: str) -> PtxFunction | None:
         """The entry of that symbol, None if there is none."""
