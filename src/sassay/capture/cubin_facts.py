@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sassay.capture.decode import BatchDecoder, sass_facts
 from sassay.containers.cubin import Cubin, read_cubin
 from sassay.errors import FormatError
 from sassay.model.artifact import Toolchain
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sassay.capture.decode import BatchDecoder
     from sassay.capture.store import CodeArchive
     from sassay.isa.sass import Disassembler
     from sassay.model.artifact import Artifact
@@ -29,6 +29,7 @@ class KernelFacts(msgspec.Struct, frozen=True):
     Attributes:
         sass_ref: Digest of its code in a code store.
         census: None where nothing could decode it.
+        spills: Bytes of spill loads and stores, None likewise.
     """
 
     symbol: str
@@ -38,6 +39,7 @@ class KernelFacts(msgspec.Struct, frozen=True):
     digest: str
     sass_ref: str
     census: dict[str, int] | None = None
+    spills: tuple[int, int] | None = None
 
 
 class FunctionFacts(msgspec.Struct, frozen=True):
@@ -47,6 +49,7 @@ class FunctionFacts(msgspec.Struct, frozen=True):
     key: str
     code_bytes: int
     census: dict[str, int] | None = None
+    spills: tuple[int, int] | None = None
 
 
 class CubinFacts(msgspec.Struct, frozen=True):
@@ -118,9 +121,13 @@ class CubinCache:
 
     def _recall(self, facts: CubinFacts, artifact: Artifact) -> None:
         for kernel in facts.kernels:
-            self._decoder.recall(kernel.sass_ref, facts.arch, kernel.census)
+            self._decoder.recall(
+                kernel.sass_ref, facts.arch, sass_facts(kernel.census, kernel.spills)
+            )
         for function in facts.functions:
-            self._decoder.recall(function.key, facts.arch, function.census)
+            self._decoder.recall(
+                function.key, facts.arch, sass_facts(function.census, function.spills)
+            )
         self._store.promise([kernel.sass_ref for kernel in facts.kernels], artifact)
 
     def _read(self, cubin: Cubin) -> CubinFacts:
@@ -154,17 +161,23 @@ class CubinCache:
 
 
 def _counted(facts: CubinFacts, decoder: BatchDecoder) -> CubinFacts:
-    return msgspec.structs.replace(
-        facts,
-        kernels=tuple(
-            msgspec.structs.replace(kernel, census=decoder.census(kernel.sass_ref))
-            for kernel in facts.kernels
-        ),
-        functions=tuple(
-            msgspec.structs.replace(function, census=decoder.census(function.key))
-            for function in facts.functions
-        ),
-    )
+    kernels = []
+    for kernel in facts.kernels:
+        counted = decoder.facts(kernel.sass_ref)
+        if counted is not None:
+            kernel = msgspec.structs.replace(  # noqa: PLW2901 - the same kernel, counted
+                kernel, census=counted.census, spills=counted.spills
+            )
+        kernels.append(kernel)
+    functions = []
+    for function in facts.functions:
+        counted = decoder.facts(function.key)
+        if counted is not None:
+            function = msgspec.structs.replace(  # noqa: PLW2901 - the same function, counted
+                function, census=counted.census, spills=counted.spills
+            )
+        functions.append(function)
+    return msgspec.structs.replace(facts, kernels=tuple(kernels), functions=tuple(functions))
 
 
 class Rereader:

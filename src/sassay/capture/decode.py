@@ -18,6 +18,11 @@ class SassFacts(msgspec.Struct, frozen=True):
     spills: tuple[int, int]
 
 
+def sass_facts(census: Census | None, spills: tuple[int, int] | None) -> SassFacts | None:
+    """The facts of a section out of their parts; None where it was not counted."""
+    return None if census is None or spills is None else SassFacts(census, spills)
+
+
 class BatchDecoder:
     """Collects code sections and decodes them in batches of bounded size.
 
@@ -48,15 +53,13 @@ class BatchDecoder:
         if self._pending_bytes >= BATCH_BYTES:
             self.flush()
 
-    def recall(self, key: str, arch: str, census: Census | None) -> None:
-        """Tell the census of a section that an earlier run counted; None: nothing could."""
+    def recall(self, key: str, arch: str, facts: SassFacts | None) -> None:
+        """Tell what an earlier run counted in a section; None: nothing could."""
         if key in self._facts:
             return
-        self._facts[key] = None
-        if census is None:
+        self._facts[key] = facts
+        if facts is None:
             self.unknown[arch] = self.unknown.get(arch, 0) + 1
-        else:
-            self._facts[key] = SassFacts(census=census, spills=sass.spill_bytes(census))
 
     def flush(self) -> None:
         """Decode what waits."""
@@ -74,8 +77,3 @@ class BatchDecoder:
     def facts(self, key: str) -> SassFacts | None:
         """The census of a section, None where nothing could decode it. Call `flush` before."""
         return self._facts.get(key)
-
-    def census(self, key: str) -> dict[str, int] | None:
-        """The census alone."""
-        facts = self._facts.get(key)
-        return dict(facts.census) if facts is not None else None

@@ -157,8 +157,9 @@ def constant_operands(code: bytes) -> dict[int, list[int]] | None:
     opcode = low & np.uint64(0xFFF)
     low = np.where(opcode == np.uint64(_LDCU), low + (low & np.uint64(_LDCU_OFFSET)), low)
     low = low[opcode != np.uint64(_BAR)]
-    pairs = np.unique(((low >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64))
+    pairs = ((low >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64)
     found: dict[int, list[int]] = {}
-    for pair in pairs[pairs > 0xFFFF].tolist():
+    # A set: `np.unique` costs more than all the rest on a kernel's few hundred operands.
+    for pair in sorted(set(pairs[pairs > 0xFFFF].tolist())):
         found.setdefault(pair >> 16, []).append(pair & 0xFFFF)
     return found

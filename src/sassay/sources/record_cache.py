@@ -44,13 +44,16 @@ def analysis_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def analyzer_version() -> str:
-    """A digest of the source of every room that analyzes, so that no change goes unnoticed."""
+    """A digest of the source and tables of every room that analyzes: no change goes unnoticed."""
     root = Path(sassay.__file__).parent
     digest = hashlib.sha256(f"{sassay.__version__} {msgspec.__version__}".encode())
     for room in _ANALYZERS:
-        for file in sorted((root / room).rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode())
-            digest.update(file.read_bytes())
+        for folder, below, names in os.walk(root / room):
+            below[:] = sorted(name for name in below if name[0] not in "._")
+            for name in sorted(names):
+                file = Path(folder, name)
+                digest.update(file.relative_to(root).as_posix().encode())
+                digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

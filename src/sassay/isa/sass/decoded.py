@@ -53,8 +53,9 @@ def spill_bytes(census: Mapping[str, int]) -> tuple[int, int]:
 def _local_bytes(census: Mapping[str, int], opcode: str) -> int:
     total = 0
     for name, count in census.items():
-        head, *modifiers = name.split(".")
-        if head == opcode:
-            widths = [_WIDTHS[modifier] for modifier in modifiers if modifier in _WIDTHS]
-            total += count * (widths[0] if widths else 4)
+        if name.startswith(opcode):  # few do, and splitting every name takes long
+            head, *modifiers = name.split(".")
+            if head == opcode:
+                widths = [_WIDTHS[modifier] for modifier in modifiers if modifier in _WIDTHS]
+                total += count * (widths[0] if widths else 4)
     return total
