@@ -321,7 +321,7 @@ def main() -> None:
     root = options.folder.resolve()
     extractor = Extractor(ModuleFinder(root, []))
     archs = ", ".join(f'"{arch}"' for arch in options.arch or ["sm_90"])
-    tables = [f'label = "guessed"\n\n[defaults]\narch = [{archs}]\ndivisibility = {{ "*" = 16 }}\n']
+    tables = [f'[defaults]\narch = [{archs}]\ndivisibility = {{ "*" = 16 }}\n']
     found = unread = 0
     for path in sorted(root.rglob("*.py")):
         if b"triton" not in path.read_bytes():

@@ -311,6 +311,7 @@ def _refusal(variant: Variant, arch: str, error: CompileError) -> Diagnostic:
         place=place or variant.function,
         message=f"{variant.title} {arch}: {error.message}{hint}",
         arch=_claimed(arch),
+        family=variant.function,
     )
 
 
@@ -341,6 +342,7 @@ def _diagnostic(task: _Task, answer: Failed) -> Diagnostic:
         place=f"{file}: line {line}",
         message=f"{task.title}: {answer.message}",
         arch=_claimed(task.arch),
+        family=task.variant.function,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from sassay.diff.doubtful import doubtful
 from sassay.diff.selection import architectures
 from sassay.diff.toolchains import FIELDS, spell, tally, versions
 from sassay.model.change import Comparability
@@ -43,6 +44,7 @@ def comparability(
         *_architectures(states, across),
         *_sizes(states),
         *_missing(states),
+        *doubtful(states),
         *_tools(states),
         *(note for note in _environment(states) if not _said(note, compilers)),
     )
@@ -134,7 +136,7 @@ def _missing(states: Sequence[State]) -> Iterator[Comparability]:
     yield Comparability(
         "unread",
         tuple(_spell_missing(counts) for counts in found),
-        "what was not read is missing from the comparison: it is neither unchanged nor removed",
+        "what was not read is missing from the comparison: it says nothing of its kernels",
     )
 
 

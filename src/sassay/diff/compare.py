@@ -155,6 +155,13 @@ def _diagnostics(states: Sequence[State]) -> tuple[Diagnostic, ...]:
     return tuple(sorted({entry for state in states for entry in state.diagnostics}, key=_order))
 
 
-def _order(entry: Diagnostic) -> tuple[str, str, str, str, str]:
+def _order(entry: Diagnostic) -> tuple[str, ...]:
     """By everything, `None` before any text."""
-    return (entry.level, entry.place, entry.message, entry.arch or "", entry.layer or "")
+    return (
+        entry.level,
+        entry.place,
+        entry.message,
+        entry.arch or "",
+        entry.layer or "",
+        entry.family or "",
+    )

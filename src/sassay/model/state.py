@@ -32,6 +32,7 @@ class Diagnostic(msgspec.Struct, frozen=True, order=True):
         message: One clause.
         arch: Architecture whose kernels lack evidence because of it; None: any.
         layer: `ptx` or `sass` where only that layer lacks evidence; None: the kernel itself.
+        family: The one family that lacks evidence because of it; None: unknown, or any.
     """
 
     level: Level
@@ -39,6 +40,7 @@ class Diagnostic(msgspec.Struct, frozen=True, order=True):
     message: str
     arch: str | None = None
     layer: str | None = None
+    family: str | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True):
