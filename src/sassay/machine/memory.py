@@ -1,0 +1,338 @@
+"""Memory of a slice: global allocations with bounds, and what blocks and threads own.
+
+Addresses are laid out so that a generic address tells its space. Allocations are far apart, so
+that an access beyond one hits nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.machine.result import TrapKind
+from sassay.machine.types import Array
+
+if TYPE_CHECKING:
+    from sassay.machine.lanes import Lanes
+
+GLOBAL_START = 0x7000_0000_0000
+_GAP = 1 << 21
+WINDOWS = {"shared": 1 << 48, "local": 2 << 48, "const": 3 << 48, "param": 4 << 48}
+"""Where generic addresses of a space start."""
+
+_PAD = 16
+
+
+class TrapError(Exception):
+    """An access or a barrier that ends the run; the executor makes a `Trap` of it."""
+
+    def __init__(self, kind: TrapKind, message: str, where: Array | None, lanes: Lanes) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.where = where
+        self.lanes = lanes
+
+
+@dataclass
+class Allocation:
+    """A stretch of global memory.
+
+    Attributes:
+        start: Its address.
+        size: Bytes that may be accessed.
+        data: The bytes, padded.
+        name: In messages.
+    """
+
+    start: int
+    size: int
+    data: Array
+    name: str
+
+
+class GlobalMemory:
+    """The allocations of a launch."""
+
+    def __init__(self) -> None:
+        self.allocations: list[Allocation] = []
+        self._starts: list[int] = []
+        self._next = GLOBAL_START
+
+    def allocate(self, content: Array, name: str) -> Allocation:
+        """Copies bytes to an address of their own.
+
+        Args:
+            content: One-dimensional uint8.
+            name: In messages.
+        """
+        data = np.zeros(-(-(content.size + _PAD) // _PAD) * _PAD, np.uint8)
+        data[: content.size] = content
+        found = Allocation(self._next, content.size, data, name)
+        self.allocations.append(found)
+        self._starts.append(found.start)
+        self._next += -(-(data.size + _GAP) // _GAP) * _GAP
+        return found
+
+    def allocate_at(self, address: int, content: Array, name: str) -> None:
+        """Copies a module variable to the address that it was given.
+
+        Args:
+            address: Below `GLOBAL_START`, above those of earlier variables.
+            content: One-dimensional uint8.
+            name: In messages.
+        """
+        data = np.zeros(-(-(content.size + _PAD) // _PAD) * _PAD, np.uint8)
+        data[: content.size] = content
+        found = Allocation(address, content.size, data, name)
+        at = bisect_right(self._starts, address)
+        self.allocations.insert(at, found)
+        self._starts.insert(at, address)
+
+    def find(self, address: int) -> Allocation | None:
+        """The allocation that starts last before an address."""
+        at = bisect_right(self._starts, address) - 1
+        return self.allocations[at] if at >= 0 else None
+
+    def describe(self, address: int) -> str:
+        """An address relative to the allocation before it."""
+        found = self.find(address)
+        if found is None or address - found.start > found.size + _GAP:
+            return f"address {address:#x} is in no allocation"
+        return f"byte {address - found.start} of {found.name}, which has {found.size} bytes"
+
+
+@dataclass
+class Part:
+    """Where a part of an access lies.
+
+    Attributes:
+        data: Bytes.
+        offsets: Of each thread in them; valid also where no thread of the part is.
+        written: A byte of ones for each byte that was written; None where that is not tracked.
+        where: Threads of this part; None for all of the shape.
+    """
+
+    data: Array
+    offsets: Array
+    written: Array | None
+    where: Array | None
+
+
+class Owned:
+    """A space that every block, or every thread, has one of.
+
+    Attributes:
+        size: Bytes of each.
+        data: All of them.
+        written: As in `Part`.
+    """
+
+    def __init__(self, size: int, count: int) -> None:
+        self.size = size
+        self.stride = -(-size // _PAD) * _PAD
+        self.data = np.zeros(max(self.stride * count, _PAD), np.uint8)
+        self.written = np.zeros_like(self.data)
+
+
+class Memory:
+    """All memory that a slice sees."""
+
+    def __init__(
+        self,
+        globals_: GlobalMemory,
+        *,
+        shared: Owned,
+        local: Owned,
+        const: Array,
+        param: Array,
+        threads: int,
+    ) -> None:
+        self.globals = globals_
+        self._owned = {"shared": shared, "local": local}
+        self._uniform = {"const": const, "param": param}
+        self._threads = threads
+
+    def locate(
+        self, lanes: Lanes, space: str, address: Array, size: int, where: Array | None
+    ) -> list[Part]:
+        """Where an access lies.
+
+        Args:
+            lanes: The threads.
+            space: `global`, `shared`, `local`, `const`, `param`, or empty for generic.
+            address: 32- or 64-bit words.
+            size: Bytes of the access of one thread.
+            where: Threads that access.
+
+        Raises:
+            TrapError: A thread accesses what it may not.
+        """
+        place = address.astype(np.int64) if address.dtype != np.uint64 else address.view(np.int64)
+        if size > 1:
+            wrong = (place & (size - 1)) != 0
+            if where is not None:
+                wrong = wrong & where
+            if wrong.any():
+                lane_address = _pick(lanes, place, wrong)
+                raise TrapError(
+                    "misaligned",
+                    f"address {lane_address:#x} is no multiple of {size}",
+                    wrong,
+                    lanes,
+                )
+        if space == "":
+            return self._generic(lanes, place, size, where)
+        if space == "global":
+            return self._global(lanes, place, size, where)
+        return [self._bounded(lanes, space, place, size, where)]
+
+    def _generic(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
+        parts = []
+        window = place >> 48
+        for space, start in WINDOWS.items():
+            inside = window == start >> 48
+            if inside.any():
+                picked = inside if where is None else inside & where
+                if picked.any():
+                    parts.append(self._bounded(lanes, space, place - start, size, picked))
+        if not parts:
+            return self._global(lanes, place, size, where)
+        rest = (window == 0) | (window > 4) | (window < 0)
+        rest = rest if where is None else rest & where
+        if rest.any():
+            parts += self._global(lanes, place, size, rest)
+        return parts
+
+    def _bounded(
+        self, lanes: Lanes, space: str, place: Array, size: int, where: Array | None
+    ) -> Part:
+        data, limit, written, base = self._space(lanes, space)
+        wrong = (place < 0) | (place > limit - size)
+        if wrong.any():
+            real = wrong if where is None else wrong & where
+            if real.any():
+                raise TrapError(
+                    "out-of-bounds",
+                    f"byte {_pick(lanes, place, real)} of {space} memory, which has {limit} bytes",
+                    real,
+                    lanes,
+                )
+            place = np.where(wrong, 0, place)
+        return Part(data, place + base if base is not None else place, written, where)
+
+    def _space(
+        self, lanes: Lanes, space: str
+    ) -> tuple[Array, int, Array | None, Array | None]:
+        if space in self._uniform:
+            data = self._uniform[space]
+            return data, data.size - _PAD, None, None
+        owned = self._owned[space]
+        base = lanes.block * owned.stride
+        if space == "local":
+            base = (lanes.block * self._threads + self.thread_index(lanes)) * owned.stride
+        return owned.data, owned.size, owned.written, base
+
+    def thread_index(self, lanes: Lanes) -> Array:
+        """Index of the thread in its block."""
+        return lanes.take(np.arange(self._threads, dtype=np.int64)[None, :])
+
+    def _global(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
+        if where is None:
+            low, high = int(place.min()), int(place.max())
+        else:
+            spread = np.broadcast_to(place, np.broadcast_shapes(place.shape, where.shape))
+            inside = spread[np.broadcast_to(where, spread.shape)]
+            low, high = int(inside.min()), int(inside.max())
+        found = self.globals.find(low)
+        if found is not None and high + size <= found.start + found.size:
+            offsets = place - found.start
+            if where is not None:
+                offsets = np.where(where, offsets, 0)
+            return [Part(found.data, offsets, None, where)]
+        return self._scattered(lanes, place, size, where)
+
+    def _scattered(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
+        parts = []
+        left = np.ones((1, 1), np.bool_) if where is None else where
+        left = np.broadcast_to(left, np.broadcast_shapes(left.shape, place.shape)).copy()
+        for each in self.globals.allocations:
+            inside = left & (place >= each.start) & (place <= each.start + each.size - size)
+            if inside.any():
+                offsets = np.where(inside, place - each.start, 0)
+                parts.append(Part(each.data, offsets, None, inside))
+                left &= ~inside
+        if left.any():
+            raise TrapError(
+                "out-of-bounds",
+                f"{size} bytes at {self.globals.describe(_pick(lanes, place, left))}",
+                left,
+                lanes,
+            )
+        return parts
+
+
+def _pick(lanes: Lanes, value: Array, where: Array) -> int:
+    spread = np.broadcast_to(value, lanes.shape)
+    return int(spread.flat[int(np.argmax(np.broadcast_to(where, lanes.shape)))])
+
+
+_UNIT = {1: np.dtype("u1"), 2: np.dtype("u2"), 4: np.dtype("u4"), 8: np.dtype("u8")}
+_WIDE = np.dtype("c16")  # numpy copies these sixteen bytes as they are
+
+
+def read(part: Part, width: int, count: int) -> list[Array]:
+    """Reads `count` words of `width` bytes for each thread."""
+    size = width * count
+    dtype = _UNIT.get(size, _WIDE)
+    found = np.take(part.data.view(dtype), part.offsets // size)
+    if count == 1:
+        return [found]
+    words = found.view(_UNIT[width]).reshape(*found.shape, count)
+    return [np.ascontiguousarray(words[..., index]) for index in range(count)]
+
+
+def unwritten(part: Part, size: int) -> Array | None:
+    """Threads that read a byte which nobody wrote, None if none does."""
+    if part.written is None:
+        return None
+    unit = min(size, 8)
+    marks = part.written.view(_UNIT[unit])
+    full = _UNIT[unit].type(int.from_bytes(b"\1" * unit, "little"))
+    wrong = np.take(marks, part.offsets // unit) != full
+    if size > unit:
+        wrong |= np.take(marks, part.offsets // unit + 1) != full
+    if part.where is not None:
+        wrong = wrong & part.where
+    return wrong if wrong.any() else None
+
+
+def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -> None:
+    """Writes words of each thread; where threads write one place, the last thread wins."""
+    size = width * len(values)
+    dtype = _UNIT.get(size, _WIDE)
+    index = part.offsets // size
+    if len(values) == 1:
+        packed = values[0]
+    else:
+        joined = np.empty((*shape, len(values)), _UNIT[width])
+        for at, value in enumerate(values):
+            joined[..., at] = value
+        packed = joined.view(dtype)[..., 0]
+    if part.where is not None:
+        where = np.broadcast_to(part.where, shape)
+        index = np.broadcast_to(index, shape)[where]
+        packed = np.broadcast_to(packed, shape)[where]
+    elif index.shape != packed.shape:
+        index = np.broadcast_to(index, np.broadcast_shapes(index.shape, packed.shape))
+    part.data.view(dtype)[index] = packed
+    if part.written is not None:
+        unit = min(size, 8)
+        marks = part.written.view(_UNIT[unit])
+        full = _UNIT[unit].type(int.from_bytes(b"\1" * unit, "little"))
+        start = index * (size // unit)
+        for step in range(size // unit):
+            marks[start + step] = full

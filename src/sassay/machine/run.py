@@ -1,0 +1,205 @@
+"""Runs a program: arguments into memory, blocks in slices, arrays out of memory."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sassay.errors import LimitError, UsageError
+from sassay.machine.launch import Launch, Pointer
+from sassay.machine.memory import Allocation, GlobalMemory, Memory, Owned, TrapError
+from sassay.machine.result import Result, Trap
+from sassay.machine.slices import Slice
+from sassay.machine.types import TYPES, Array
+
+if TYPE_CHECKING:
+    from sassay.isa.ptx.syntax import Parameter
+    from sassay.machine.launch import Argument
+    from sassay.machine.numeric import Label
+    from sassay.machine.program import Program
+
+SLICE_THREADS = 1 << 15
+"""Threads that run together, unless one block has more: what keeps registers in the cache."""
+
+MAX_BYTES = 2 << 30
+"""Registers, shared and local memory of one slice."""
+
+_PAD = 16
+_RANK: dict[str, int] = {"exact": 0, "modelled": 1, "approximate": 2}
+
+
+def run(program: Program, launch: Launch) -> Result:
+    """Runs an entry.
+
+    A trap is a result: the arrays are then as they were when it happened.
+
+    Args:
+        program: The entry.
+        launch: How many threads, with which arguments.
+
+    Raises:
+        UsageError: The launch does not fit the entry.
+        LimitError: Blocks that have to run together need too much memory.
+    """
+    if program.required_block not in {None, launch.block}:
+        raise UsageError(
+            f"{program.name} needs blocks of {program.required_block}, not {launch.block}"
+        )
+    memory = GlobalMemory()
+    arguments, kept = _place_arguments(program, launch, memory)
+    for variable in program.variables:
+        memory.allocate_at(
+            variable.address, np.frombuffer(variable.content, np.uint8), variable.name
+        )
+    counted, visited, trap = 0, set[int](), None
+    with np.errstate(all="ignore"):
+        size = _slice_blocks(program, launch)
+        for first in range(0, launch.blocks, size):
+            count = min(size, launch.blocks - first)
+            part = Slice(
+                program, launch, _memory(program, launch, memory, arguments, count), first, count
+            )
+            try:
+                part.run()
+            except TrapError as error:
+                trap = _trap(part, error, first)
+            counted += part.instructions
+            visited |= part.visited
+            if trap is not None:
+                break
+    forms = {form: label for at in sorted(visited) for form, label in program.blocks[at].forms}
+    worst: Label = max(forms.values(), key=_RANK.__getitem__, default="exact")
+    return Result(
+        arrays=tuple(_array(given, allocation) for given, allocation in kept),
+        trap=trap,
+        label=worst,
+        forms=dict(sorted(forms.items())),
+        instructions=counted,
+    )
+
+
+def _place_arguments(
+    program: Program, launch: Launch, memory: GlobalMemory
+) -> tuple[Array, list[tuple[Argument, Allocation | None]]]:
+    if len(launch.arguments) != len(program.params):
+        raise UsageError(
+            f"{program.name} takes {len(program.params)} arguments, not {len(launch.arguments)}",
+            hint="a null pointer is None",
+        )
+    space = np.zeros(program.param_bytes + _PAD, np.uint8)
+    found: dict[int, Allocation] = {}
+    kept: list[tuple[Argument, Allocation | None]] = []
+    for index, (param, offset, given) in enumerate(
+        zip(program.params, program.offsets, launch.arguments, strict=True)
+    ):
+        allocation = None
+        if isinstance(given, (Pointer, np.ndarray)) and param.size is None:
+            array = given.array if isinstance(given, Pointer) else given
+            if TYPES[param.type].bits != 64:
+                raise UsageError(f"argument {index} of {program.name} is no pointer")
+            allocation = found.get(id(array))
+            if allocation is None:
+                content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+                allocation = memory.allocate(content, f"argument {index}")
+                found[id(array)] = allocation
+            start = allocation.start + (given.offset if isinstance(given, Pointer) else 0)
+            content_bytes = struct.pack("<Q", start)
+        else:
+            content_bytes = _bytes_of(param, given, f"argument {index} of {program.name}")
+        space[offset : offset + len(content_bytes)] = np.frombuffer(content_bytes, np.uint8)
+        kept.append((given, allocation))
+    return space, kept
+
+
+def _bytes_of(param: Parameter, given: Any, what: str) -> bytes:  # noqa: ANN401 - checked here
+    width = max(TYPES[param.type].bits // 8, 1) if param.type in TYPES else 8
+    size = width * (1 if param.size is None else param.size)
+    if isinstance(given, (bytes, np.ndarray)):
+        content = given if isinstance(given, bytes) else given.tobytes()
+        if len(content) != size:
+            raise UsageError(f"{what} has {len(content)} bytes, not {size}")
+        return content
+    if param.size is not None:
+        raise UsageError(f"{what} takes {size} bytes")
+    if given is None:
+        return b"\0" * size
+    floats = {2: "<e", 4: "<f", 8: "<d"}
+    if isinstance(given, (float, np.floating)) or param.type in {"f16", "f32", "f64"}:
+        if width not in floats:
+            raise UsageError(f"{what} is no float")
+        return struct.pack(floats[width], float(given))
+    number = int(given)
+    if not -(1 << 8 * width - 1) <= number < 1 << 8 * width:
+        raise UsageError(f"{what} is {number}, which does not fit {width} bytes")
+    return (number & ((1 << 8 * width) - 1)).to_bytes(width, "little")
+
+
+def _shared_bytes(program: Program, launch: Launch) -> int:
+    return program.dynamic_offset + launch.shared if launch.shared else program.shared_bytes
+
+
+def _slice_blocks(program: Program, launch: Launch) -> int:
+    """How many blocks run together."""
+    threads = -(-launch.threads // 32) * 32
+    registers = sum(max(bits // 8, 1) for bits in program.widths)
+    block = threads * (registers + 2 * program.local_bytes + 64)
+    block += 2 * _shared_bytes(program, launch)
+    wanted = launch.blocks if program.resident else max(SLICE_THREADS // threads, 1)
+    fits = MAX_BYTES // block
+    if fits < 1 or (program.resident and fits < wanted):
+        together = wanted if program.resident else 1
+        raise LimitError(
+            f"{program.name}: {together} blocks that run together may need "
+            f"{together * block >> 20} MiB, over {MAX_BYTES >> 20}",
+            artifact=program.artifact,
+            hint="launch a smaller grid",
+        )
+    return max(min(wanted, fits), 1)
+
+
+def _memory(
+    program: Program, launch: Launch, globals_: GlobalMemory, param: Array, count: int
+) -> Memory:
+    threads = -(-launch.threads // 32) * 32
+    const = np.frombuffer(program.const + b"\0" * (_PAD + -len(program.const) % _PAD), np.uint8)
+    padded = np.zeros(-(-param.size // _PAD) * _PAD, np.uint8)
+    padded[: param.size] = param
+    return Memory(
+        globals_,
+        shared=Owned(_shared_bytes(program, launch), count),
+        local=Owned(program.local_bytes, count * threads),
+        const=const,
+        param=padded,
+        threads=threads,
+    )
+
+
+def _array(given: Argument, allocation: Allocation | None) -> Array | None:
+    if allocation is None:
+        return None
+    array = given.array if isinstance(given, Pointer) else given
+    if not isinstance(array, np.ndarray):
+        return None
+    return allocation.data[: allocation.size].copy().view(array.dtype).reshape(array.shape)
+
+
+def _trap(part: Slice, error: TrapError, first: int) -> Trap:
+    block, thread = (0, 0) if error.where is None else error.lanes.first(error.where)
+    place = part.op.place if part.op else None
+    launch = part.launch
+    return Trap(
+        kind=error.kind,
+        message=error.message,
+        block=_split(first + block, launch.grid),
+        thread=_split(thread, launch.block),
+        instruction=place.text if place else "",
+        line=place.line if place else 0,
+        location=place.location if place else None,
+    )
+
+
+def _split(index: int, size: tuple[int, int, int]) -> tuple[int, int, int]:
+    x, y = max(size[0], 1), max(size[1], 1)
+    return index % x, index // x % y, index // (x * y)
