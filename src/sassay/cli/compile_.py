@@ -15,6 +15,7 @@ import typer
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.session import Session, parse_environment
+from sassay.cli.text import shown
 
 if TYPE_CHECKING:
     from sassay.build import CompileRun
@@ -96,7 +97,7 @@ def compile_command(
     if not quiet:
         families = {kernel.family for kernel in state.kernels}
         typer.echo(
-            f"{output}: {len(state.kernels)} kernels, {len(families)} families, "
+            f"{shown(str(output))}: {len(state.kernels)} kernels, {len(families)} families, "
             f"{len(run.failures)} failed{_absent(run)}"
         )
     say_diagnostics(state, shown=None)
@@ -108,6 +109,10 @@ def compile_command(
             f"(the others are captured{hint})\n"
         )
         raise typer.Exit(2)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _absent(run: CompileRun) -> str:
