@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sassay.cli.diagnostics import say_diagnostics
+from sassay.cli.linked_code import linked_code
 from sassay.cli.options import FailOn, Format, Rendering
-from sassay.cli.output import Outputs, emit
+from sassay.cli.output import Outputs, emit, source_root
 from sassay.cli.selection import code_pairs
 from sassay.cli.session import Session, parse_across, parse_groups
 from sassay.errors import UsageError
@@ -98,6 +99,8 @@ def report_and_status(
         states, diff = compare_states(opened, session, options)
         check = _check(judging, policy, states, diff)
         code = _code_diffs(judging, states, diff, session)
+        html = main is Format.HTML or more.get(Format.HTML) is not None
+        linked = linked_code(states, diff, session) if html and not code else ()
     rendering = judging.rendering.value if judging.rendering else None
     report = Report(
         command="code" if code and judging.kernels else judging.command,
@@ -105,6 +108,7 @@ def report_and_status(
         diff=diff,
         check=check,
         code_diffs=code,
+        linked_code=linked,
         options=ReportOptions(
             rendering=rendering or (check.rendering if check else "delta"),
             limit=judging.limit,
@@ -113,6 +117,7 @@ def report_and_status(
             width=outputs.width(),
             color=outputs.wants_color(),
             code_view="side-by-side" if judging.side_by_side else "unified",
+            source_root=source_root(),
         ),
     )
     emit(report, outputs)

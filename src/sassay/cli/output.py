@@ -55,6 +55,15 @@ class Outputs:
         return _DEFAULT_WIDTH
 
 
+def source_root() -> str:
+    """The checkout that the run stands in, or the current folder: SARIF's paths start there."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return str(folder)
+    return str(here)
+
+
 def emit(report: Report, outputs: Outputs) -> None:
     """Render everything that was asked for, then write it, the files first.
 

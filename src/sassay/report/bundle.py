@@ -84,6 +84,8 @@ class Report:
         diff: The comparison, for two states or more.
         check: The policy's judgement.
         code_diffs: Aligned code of changed kernels, `before` and `after` being kernel ids.
+        linked_code: Aligned code for documents that a reader moves about in (HTML), of changes
+            that nobody asked the code of; pages that are read from the top leave it out.
         kernel: `show STATE KERNEL`: the kernel to show, of the only state.
         listing: The code of `kernel`, where a disassembler knows it.
         options: How much to show.
@@ -94,6 +96,7 @@ class Report:
     diff: Diff | None = None
     check: Check | None = None
     code_diffs: tuple[CodeDiff, ...] = ()
+    linked_code: tuple[CodeDiff, ...] = ()
     kernel: Kernel | None = None
     listing: Listing | None = None
     options: ReportOptions = field(default_factory=ReportOptions)

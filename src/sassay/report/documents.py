@@ -2,6 +2,8 @@
 
 Each field is a record of `model/` or plain data. `omitted` says how many entries of which list
 `--summary` or `--limit` left out, so that a narrowed document is never mistaken for a whole one.
+A summary keeps every list that says what moved, and leaves the tables of its rows null
+(`families.tables` in `omitted`).
 """
 
 from __future__ import annotations

@@ -20,12 +20,15 @@ from markupsafe import Markup
 from sassay.errors import UsageError
 from sassay.report import numbers, select
 from sassay.report.charts import bars
+from sassay.report.digest import kinds
+from sassay.report.entries import entries, ranked, spell_archs
 from sassay.report.names import elide, label, location_text, plain
+from sassay.report.story import story
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sassay.model.change import FamilyRow
+    from sassay.model.change import CodeDiff, FamilyRow
     from sassay.model.kernel import Kernel
     from sassay.report.bundle import Report
 
@@ -33,6 +36,7 @@ _DETAILS = 250
 """Families with details of their own; the table above them lists every family."""
 _ROWS = 5_000
 _CHANGES = 40
+_SUSPECTS = 10
 _TEMPLATES = Path(__file__).parent / "templates"
 _SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -60,6 +64,8 @@ def render(report: Report) -> str:
             check=report.check,
             items=select.summaries(report),
             diagnostics=select.diagnostics(report),
+            loud=kinds(select.diagnostics(report)),
+            names=select.labels(report),
             heading=_title(report),
             # The files ship with sassay; nothing of a report is in them.
             style=Markup(style),  # noqa: S704
@@ -94,31 +100,40 @@ def anchor(kind: str, *parts: str) -> str:
 def _families(report: Report) -> dict[str, Any]:
     diff, options = report.diff, report.options
     if diff is None:
-        return {"rows": (), "details": (), "anchored": frozenset(), "one_arch": None}
+        return {"rows": (), "details": (), "anchors": {}, "one_arch": None, "suspects": ()}
     summary = options.rendering == "summary"
-    moved = () if summary else select.moved_families(diff)
     everything = options.all or options.rendering == "full"
-    rows = diff.families if everything and not summary else moved
-    suspects = select.suspects_by_family(diff)
-    order = {key: index for index, key in enumerate(suspects)}
-    ranked = sorted(moved, key=lambda row: order.get((row.family, row.arch), len(order)))
+    shown = () if summary else select.moved_families(diff, everything=everything)
+    rows = entries(diff, shown)
+    moved = ranked(item for item in rows if select.has_moved(item.row))
+    suspects = [item for item in ranked(entries(diff, diff.families)) if item.suspect]
+    details = moved[: options.limit or _DETAILS]
     return {
         "rows": rows[: options.limit or _ROWS],
         "rows_total": len(rows),
-        "details": ranked[: options.limit or _DETAILS],
+        "details": details,
         "details_total": len(moved),
-        "anchored": {(row.family, row.arch) for row in ranked[: options.limit or _DETAILS]},
-        "quiet": len(diff.families) - len(rows),
-        "changes": select.changes_by_family(diff),
+        "anchors": {
+            key: anchor("family", item.row.family, item.archs[0])
+            for item in details
+            for key in item.keys
+        },
+        "chapters": story(diff),
         "changes_limit": options.limit or _CHANGES,
-        "moves": suspects,
         "one_arch": select.one_arch(diff),
+        "quiet": len(diff.families) - len(shown),
+        "suspects": () if summary else suspects[: options.limit or _SUSPECTS],
+        "suspects_total": len(suspects),
     }
 
 
 def _code(report: Report) -> dict[str, Any]:
-    known = select.kernels_by_id(report.states) if report.code_diffs else {}
-    return {"code_diffs": report.code_diffs, "known": known}
+    code = report.code_diffs or report.linked_code
+    known = select.kernels_by_id(report.states) if code else {}
+    by_kernels: dict[tuple[str | None, str | None], list[CodeDiff]] = {}
+    for one in code:
+        by_kernels.setdefault((one.before, one.after), []).append(one)
+    return {"code_diffs": code, "code_of": by_kernels, "known": known}
 
 
 def _show(report: Report) -> dict[str, Any]:
@@ -191,18 +206,25 @@ def _environment() -> Environment:
         instances=select.instances,
         largest=_largest,
         layers_of=select.layers_of,
+        moved_resources=select.moved_resources,
         movements=select.movements,
+        note_field=select.note_field,
+        note_values=select.note_values,
         opcodes=select.opcodes,
-        pair_statuses=select.pair_statuses,
         resources=_resources,
         row_layer=select.row_layer,
+        short_answer=select.short_answer,
+        spell_archs=spell_archs,
+        status_word=select.status_word,
+        told_changes=select.told_changes,
+        undone=select.undone,
         sort_key=_sort_key,
         status_words=select.status_words,
-        tier_counts=select.tier_counts,
         totals=select.totals,
         verdict_note=select.verdict_note,
     )
     environment.filters.update(
+        arrows=numbers.arrows,
         count=numbers.count,
         elide=lambda text, width: elide(plain(text), width),
         label=label,

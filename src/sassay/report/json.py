@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from sassay.errors import UsageError
+from sassay.model.change import FamilyRow, FamilyStatus, StateSummary
+from sassay.model.layers import Layered
+from sassay.report.digest import kinds
 from sassay.report.documents import (
     CheckDocument,
     CodeDocument,
@@ -23,12 +26,15 @@ from sassay.report.documents import (
     ListingEntry,
     StateDocument,
 )
-from sassay.report.select import diagnostics, summaries
+from sassay.report.select import diagnostics, moved_families, summaries
 
 if TYPE_CHECKING:
+    from sassay.model.state import Diagnostic
     from sassay.report.bundle import Listing, Report
 
 _WIDTH = 100
+_SUSPECTS = 10
+_MOVES = 6
 _ORDERED = frozenset({"signature"})
 _dump = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode
 T = TypeVar("T")
@@ -96,24 +102,65 @@ def _diff(report: Report, omitted: dict[str, int]) -> DiffDocument:
     diff, check = report.diff, report.check
     if diff is None:
         raise UsageError("there is nothing to compare", hint="name two states or more")
+    summary = report.options.rendering == "summary"
+    families = diff.families
+    if summary:
+        families = tuple(map(_short_row, moved_families(diff, everything=report.options.all)))
+        if len(families) < len(diff.families):
+            omitted["families"] = len(diff.families) - len(families)
+        omitted["families.tables"] = len(families)
+    suspects = diff.suspects
+    if summary:
+        suspects = tuple(
+            msgspec.structs.replace(one, moves=one.moves[:_MOVES]) for one in suspects[:_SUSPECTS]
+        )
+        if len(suspects) < len(diff.suspects):
+            omitted["suspects"] = len(diff.suspects) - len(suspects)
     return DiffDocument(
         schema="diff/1",
         verdict=check.verdict if check else None,
-        states=diff.states,
+        states=tuple(map(_short_state, diff.states)) if summary else diff.states,
         comparability=diff.comparability,
         pairs=diff.pairs,
-        families=_cut(report, "families", diff.families, omitted, summary=True),
+        families=_cut(report, "families", families, omitted),
         groups=_cut(report, "groups", diff.groups, omitted, summary=True),
         changes=_cut(report, "changes", diff.changes, omitted, summary=True),
         code=_cut(report, "code", report.code_diffs, omitted, summary=True),
-        suspects=_cut(report, "suspects", diff.suspects, omitted, summary=True),
-        migrations=_cut(report, "migrations", diff.migrations, omitted, summary=True),
+        suspects=_cut(report, "suspects", suspects, omitted),
+        migrations=_cut(report, "migrations", diff.migrations, omitted),
         findings=_cut(report, "findings", check.findings if check else (), omitted),
         rules=check.rules if check else (),
         next_steps=diff.next_steps,
-        diagnostics=diagnostics(report),
+        diagnostics=_told(report, omitted),
         omitted=omitted,
     )
+
+
+def _short_row(row: FamilyRow) -> FamilyRow:
+    """A row without its tables: what came, went or moved, and by how much altogether."""
+    return msgspec.structs.replace(
+        row,
+        categories=Layered(),
+        opcodes=Layered(),
+        per_kernel_categories=Layered(),
+        resources={name: values for name, values in row.resources.items() if len(set(values)) > 1},
+        pairs=tuple(pair for pair in row.pairs if pair.status is not FamilyStatus.UNCHANGED),
+    )
+
+
+def _short_state(item: StateSummary) -> StateSummary:
+    return msgspec.structs.replace(item, counts={}, environment={})
+
+
+def _told(report: Report, omitted: dict[str, int]) -> tuple[Diagnostic, ...]:
+    """All diagnostics; in a summary one of each kind that is more than a note."""
+    items = diagnostics(report)
+    if report.options.rendering != "summary":
+        return items
+    kept = tuple(kind.first for kind in kinds(items))
+    if len(kept) < len(items):
+        omitted["diagnostics"] = len(items) - len(kept)
+    return kept
 
 
 def _check(report: Report, omitted: dict[str, int]) -> CheckDocument:
@@ -134,7 +181,7 @@ def _check(report: Report, omitted: dict[str, int]) -> CheckDocument:
         comparability=diff.comparability if diff else (),
         pairs=diff.pairs if diff else (),
         changes=_cut(report, "changes", changes, omitted, summary=True),
-        diagnostics=diagnostics(report),
+        diagnostics=_told(report, omitted),
         omitted=omitted,
     )
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sassay.errors import UsageError
 from sassay.model.finding import Outcome
+from sassay.report.digest import kinds
+from sassay.report.entries import entries, ranked, spell_archs
 from sassay.report.names import (
     elide,
     html_text,
@@ -21,6 +23,7 @@ from sassay.report.names import (
 )
 from sassay.report.numbers import (
     ARROW,
+    arrows,
     count,
     delta_text,
     evidence,
@@ -31,111 +34,53 @@ from sassay.report.numbers import (
     size,
 )
 from sassay.report.select import (
+    FOLLOWING,
     averages,
     categories,
-    changes_by_family,
     diagnostics,
     hunk_range,
     kernels_by_id,
     labels,
     layers_of,
+    migration_matters,
     moved_families,
+    moved_resources,
     movements,
+    note_field,
+    note_values,
     one_arch,
     row_layer,
+    short_answer,
+    status_word,
     status_words,
     summaries,
-    suspects_by_family,
+    told_changes,
     totals,
+    undone,
+    verdict_note,
 )
+from sassay.report.sheet import ELSEWHERE, Sheet, table_row
+from sassay.report.story import story
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sassay.model.change import Change, Diff, FamilyRow, Suspect
+    from sassay.model.change import Diff, FamilyRow
     from sassay.model.finding import Check, Finding
     from sassay.model.state import State
     from sassay.report.bundle import Report
+    from sassay.report.entries import Entry
 
 MARKER = "<!-- sassay -->"
 MAX_CHARACTERS = 65_536
-_BUDGET = 63_000
-"""UTF-8 bytes for sections; the rest is kept for the lines that say what was left out."""
 _NAME = 160
 _ROWS = 100
 """Rows of a table unless `--limit` says otherwise, so that details have room too."""
 _PROSE = 600
-_ELSEWHERE = "the JSON and HTML reports of this run hold everything (`--json FILE`, `--html FILE`)"
-
-
-class _Sheet:
-    """Markdown blocks up to the budget."""
-
-    def __init__(self) -> None:
-        self._blocks: list[str] = []
-        self._used = 0
-
-    def text(self) -> str:
-        return "\n\n".join(self._blocks) + "\n"
-
-    def fits(self, block: str) -> bool:
-        return self._used + len(block.encode()) + 2 <= _BUDGET
-
-    def add(self, block: str) -> bool:
-        """Add a block if it fits."""
-        if not self.fits(block):
-            return False
-        self.note(block)
-        return True
-
-    def note(self, block: str) -> None:
-        """Add a short block in any case."""
-        self._blocks.append(block)
-        self._used += len(block.encode()) + 2
-
-    def table(
-        self,
-        head: Sequence[str],
-        rows: Sequence[Sequence[str]],
-        noun: str,
-        limit: int | None,
-        *,
-        right_from: int = 1,
-    ) -> None:
-        """A table of as many rows as fit, and a line for those that do not.
-
-        Args:
-            head: Column titles.
-            rows: Cells, escaped.
-            noun: What a row is, in the plural.
-            limit: Most rows, None: as many as fit.
-            right_from: Index of the first column of figures.
-        """
-        if not rows:
-            return
-        rule = ["---" if index < right_from else "---:" for index in range(len(head))]
-        lines = [_line(head), _line(rule)]
-        used = sum(len(line.encode()) + 1 for line in lines)
-        wanted = rows if limit is None else rows[:limit]
-        for row in wanted:
-            line = _line(row)
-            used += len(line.encode()) + 1
-            if self._used + used + 2 > _BUDGET:
-                break
-            lines.append(line)
-        shown = len(lines) - 2
-        if shown:
-            self.note("\n".join(lines))
-        self.left_out(len(rows) - shown, noun)
-
-    def left_out(self, number: int, noun: str) -> None:
-        """The line that says how much is missing and where it is."""
-        if number:
-            self.note(f"_{number:,} {noun} left out here; {_ELSEWHERE}._")
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+_STORY = 12
+_SUSPECTS = 5
+_FAMILIES = 8
+_KINDS = 20
 
 
 def render(report: Report) -> str:
@@ -147,7 +92,7 @@ def render(report: Report) -> str:
     Raises:
         UsageError: The report holds nothing.
     """
-    sheet = _Sheet()
+    sheet = Sheet()
     sheet.note(MARKER)
     if report.command == "show":
         for state in report.states:
@@ -164,38 +109,111 @@ def render(report: Report) -> str:
     return sheet.text()
 
 
-def _judged(sheet: _Sheet, report: Report) -> None:
+def _judged(sheet: Sheet, report: Report) -> None:
+    """What a reviewer must see stands open and fits a screen; the rest is folded away."""
     diff, check, options = report.diff, report.check, report.options
     names = ARROW.join(markdown_code(label(name)) for name in labels(report)[:12])
     arch = one_arch(diff) if diff else None
-    verdict = check.verdict.value if check else "no verdict"
-    sheet.note(f"## sassay: {verdict if check else _headline(diff)}")
+    sheet.note(f"## sassay: {check.verdict.value if check else _headline(diff)}")
     where = f" on {markdown_code(elide(arch, 40))}" if arch else ""
-    policy = f", policy {markdown_code(elide(check.policy, 80))}" if check and check.policy else ""
-    sheet.note(f"{names}{where}{policy}")
-    if diff is not None:
-        notes = [
-            f"> **{_prose(note.field, 60)}**: {_prose(note.note)}"
-            for note in diff.comparability[:8]
-        ]
-        if notes:
-            sheet.add("\n>\n".join(notes))
-        sheet.left_out(len(diff.comparability) - len(notes), "comparability notes")
+    why = f": {_prose(verdict_note(check), 200)}" if check else ""
+    sheet.note(f"{names}{where}{why}")
     if check is not None:
         _findings(sheet, check, options.limit)
-    _states(sheet, report)
+    if diff is not None:
+        _notes(sheet, report, diff)
+        _story(sheet, diff)
+        _migrations(sheet, diff, options.limit)
+        if options.rendering != "summary":
+            _suspects(sheet, diff, options.limit)
+    if any(item.evidence for item in summaries(report)):
+        sheet.add(_states(report))
+    else:
+        _folded(sheet, "States", _states(report))
     if diff is None:
         return
-    _pairs(sheet, diff)
     if options.rendering != "summary":
         _compared(sheet, report, diff)
     if diff.next_steps:
         steps = "\n".join(f"- {markdown_code(elide(step, 300))}" for step in diff.next_steps[:8])
-        sheet.add(f"**Next**\n\n{steps}")
+        _folded(sheet, "What to look at next", steps)
     _diagnostics(sheet, report)
     if options.rendering != "summary":
-        _details(sheet, moved_families(diff), diff, options.limit)
+        _details(sheet, diff, options.limit)
         _code(sheet, report)
+
+
+def _folded(sheet: Sheet, title: str, body: str) -> None:
+    """A block that a reader opens."""
+    if body:
+        sheet.add(f"<details><summary>{title}</summary>\n\n{body}\n\n</details>")
+
+
+def _notes(sheet: Sheet, report: Report, diff: Diff) -> None:
+    names = labels(report)
+    notes = [
+        f"> **{_prose(note_field(note), 60)}** {_prose(note_values(note, names), 300)}: "
+        f"{_prose(arrows(note.note))}"
+        for note in diff.comparability[:8]
+    ]
+    if notes:
+        sheet.add("\n>\n".join(notes))
+    sheet.left_out(len(diff.comparability) - len(notes), "comparability notes")
+
+
+def _story(sheet: Sheet, diff: Diff) -> None:
+    """What came, went and changed, by name."""
+    for chapter in story(diff):
+        lines = [f"**{markdown_text(chapter.title)}**: {chapter.kernels}"]
+        lines += [f"- {_prose(line)}" for line in chapter.built]
+        for status, items in chapter.families:
+            shown = [
+                _name(one.name) + (f" ({_prose(one.note, 120)})" if one.note else "")
+                for one in items[:_STORY]
+            ]
+            if len(items) > _STORY:
+                shown.append(f"and {len(items) - _STORY:,} more")
+            lines.append(f"- {status}: {', '.join(shown)}")
+        if not chapter.families:
+            lines.append("- no family changed")
+        sheet.add("\n".join(lines))
+
+
+def _migrations(sheet: Sheet, diff: Diff, limit: int | None) -> None:
+    if not diff.migrations:
+        return
+    rows = [
+        [
+            _name(item.family), _yes(short_answer(item.tensor_path)),
+            _yes(short_answer(item.memory_path)), _prose(arrows(item.why)),
+        ]
+        for item in diff.migrations
+        if migration_matters(item)
+    ]  # fmt: skip
+    sheet.table(
+        ("family", "tensor path moved", "memory path moved", "why"),
+        rows, "families", limit or _ROWS, right_from=4,
+    )  # fmt: skip
+    others = [_name(item.family) for item in diff.migrations if not migration_matters(item)]
+    if others:
+        sheet.add(f"Use neither path: {', '.join(others[:_ROWS])}")
+
+
+def _suspects(sheet: Sheet, diff: Diff, limit: int | None) -> None:
+    items = [item for item in ranked(entries(diff, diff.families)) if item.suspect]
+    if not items:
+        return
+    with_arch = one_arch(diff) is None
+    lines = ["**Suspects**, by how much their numerical execution moved"]
+    for rank, item in enumerate(items[: limit or _SUSPECTS], start=1):
+        why = item.suspect.why if item.suspect else ""
+        where = f" {_name(spell_archs(item.archs))}" if with_arch else ""
+        lines.append(
+            f"{rank}. {_name(item.row.family)}{where} {_prose(status_words(item.row), 200)}: "
+            f"{_prose(arrows(why))}"
+        )
+    sheet.add("\n".join(lines))
+    sheet.left_out(len(items) - (len(lines) - 1), "suspects")
 
 
 def _headline(diff: Diff | None) -> str:
@@ -213,51 +231,75 @@ def _name(text: str) -> str:
     return markdown_code(elide(text, _NAME))
 
 
-def _findings(sheet: _Sheet, check: Check, limit: int | None) -> None:
+def _findings(sheet: Sheet, check: Check, limit: int | None) -> None:
+    """One row a rule, with its families: a reason is read once."""
+    groups: dict[tuple[str, str, str, bool], list[Finding]] = {}
+    for finding in check.findings:
+        waived = finding.waived is not None
+        key = (finding.effect.value, finding.rule, finding.reason, waived)
+        groups.setdefault(key, []).append(finding)
     rows = [
         [
-            f"**{finding.effect.value.upper()}**" if finding.waived is None else "waived",
-            _name(finding.rule),
-            f"{_name(finding.family)} {_name(finding.arch)}",
-            _evidence(finding),
+            "waived" if waived else f"**{effect.upper()}**",
+            _name(rule),
+            _prose(reason) + _missing(items),
+            "<br>".join(_evidence(items)),
         ]
-        for finding in check.findings
+        for (effect, rule, reason, waived), items in groups.items()
     ]
     rows += [
-        ["**UNKNOWN**", _name(rule.rule), "", _prose(rule.why)]
+        ["**UNKNOWN**", _name(rule.rule), _prose(arrows(rule.why)), ""]
         for rule in check.rules
         if rule.outcome is Outcome.UNKNOWN
     ]
-    sheet.table(("effect", "rule", "family", "why"), rows, "findings", limit or _ROWS, right_from=4)
+    sheet.table(("", "rule", "why", "where"), rows, "findings", limit or _ROWS, right_from=4)
     if not rows:
         sheet.note(f"{plural(len(check.rules), 'rule')}, none fired.")
 
 
-def _evidence(finding: Finding) -> str:
-    parts = [_prose(finding.reason)]
-    if finding.matches:
-        shown = sorted(finding.matches.items())[:6]
-        parts.append(", ".join(f"{_name(opcode)} {number:,}" for opcode, number in shown))
-        if len(finding.matches) > len(shown):
-            parts.append(f"and {len(finding.matches) - len(shown)} more opcodes")
-    parts += [_prose(line) for line in finding.details[:2]]
-    if finding.source_lines:
-        parts.append(_name(location_text(finding.source_lines[0])))
-    if finding.waived is not None:
-        waived = finding.waived
-        parts.append(
-            f"waived: {_prose(waived.reason)} "
-            f"({_prose(waived.owner, 80)}, until {_prose(waived.expires, 20)})"
-        )
-    if finding.requires:
-        parts.append("stands until attached: " + ", ".join(_prose(x, 60) for x in finding.requires))
-    return "<br>".join(parts)
+def _missing(items: Sequence[Finding]) -> str:
+    wanted = list(dict.fromkeys(name for item in items for name in item.requires))
+    if not wanted:
+        return ""
+    return "<br>stands until attached: " + ", ".join(_prose(name, 60) for name in wanted)
 
 
-def _states(sheet: _Sheet, report: Report) -> None:
+def _evidence(items: Sequence[Finding]) -> list[str]:
+    """A rule's families, those that differ in nothing but the architecture together."""
+    groups: dict[object, list[Finding]] = {}
+    for item in items:
+        key = (item.family, item.layer, item.waived, item.count, tuple(sorted(item.matches)))
+        groups.setdefault(key, []).append(item)
+    lines = []
+    for same in list(groups.values())[:_FAMILIES]:
+        finding = same[0]
+        archs = spell_archs([item.arch for item in same])
+        text = f"{_name(finding.family)} {_name(archs)}"
+        if finding.source_lines:
+            text += f" {_name(location_text(finding.source_lines[0]))}"
+        if finding.matches:
+            shown = sorted(finding.matches.items())[:4]
+            text += ": " + ", ".join(f"{_name(opcode)} {number:,}" for opcode, number in shown)
+            if len(finding.matches) > len(shown):
+                text += f" and {len(finding.matches) - len(shown)} more opcodes"
+        elif finding.details:
+            text += f": {_prose(arrows(finding.details[0]), 200)}"
+        if finding.waived is not None:
+            waived = finding.waived
+            text += (
+                f", waived: {_prose(waived.reason)} "
+                f"({_prose(waived.owner, 80)}, until {_prose(waived.expires, 20)})"
+            )
+        lines.append(text)
+    if len(groups) > _FAMILIES:
+        lines.append(f"and {len(groups) - _FAMILIES:,} more")
+    return lines
+
+
+def _states(report: Report) -> str:
     items = summaries(report)
     if not items:
-        return
+        return ""
     rows = [
         ["kernels", *(count(item.kernels) for item in items)],
         ["families", *(count(item.families) for item in items)],
@@ -270,76 +312,34 @@ def _states(sheet: _Sheet, report: Report) -> None:
         unit = f" ({', '.join(_prose(unit, 40) for unit in units)})" if units else ""
         figures = (f"**{_prose(evidence(card), 60)}**" for card in cards)
         rows.append([_prose(name, 80) + unit, *figures])
-    sheet.table(("", *(markdown_code(label(item.label)) for item in items)), rows, "rows", None)
+    head = ["", *(markdown_code(label(item.label)) for item in items)]
+    rule = ["---", *("---:" for _ in items)]
+    return "\n".join(map(table_row, (head, rule, *rows)))
 
 
-def _pairs(sheet: _Sheet, diff: Diff) -> None:
-    rows = [
-        [
-            f"{markdown_code(label(pair.before))}{ARROW}{markdown_code(label(pair.after))}",
-            *(
-                count(number)
-                for number in (
-                    pair.compared, pair.unchanged, pair.changed, pair.added, pair.removed
-                )
-            ),
-        ]
-        for pair in diff.pairs
-    ]  # fmt: skip
-    head = ("kernels", "compared", "unchanged", "changed", "added", "removed")
-    sheet.table(head, rows, "pairs", None)
-
-
-def _compared(sheet: _Sheet, report: Report, diff: Diff) -> None:
+def _compared(sheet: Sheet, report: Report, diff: Diff) -> None:
     options = report.options
-    if diff.groups:
-        sheet.note("### Groups")
-        _families(sheet, diff.groups, diff, report)
     everything = options.all or options.rendering == "full"
     rows = moved_families(diff, everything=everything)
-    sheet.note("### Families")
-    if rows:
-        _families(sheet, rows, diff, report)
-    else:
-        sheet.note("No family changed.")
-    if diff.migrations:
-        sheet.note("### Migration")
-        sheet.table(
-            ("family", "tensor path", "memory path", "why"),
-            [
-                [_name(item.family), _yes(item.tensor_path), _yes(item.memory_path),
-                 _prose(item.why)]
-                for item in diff.migrations
-            ],
-            "families",
-            options.limit,
-            right_from=4,
-        )  # fmt: skip
-    if diff.suspects:
-        sheet.note("### Suspects, by how much their numerical execution moved")
-        sheet.table(
-            ("", "family", "why"),
-            [
-                [str(rank), f"{_name(item.family)} {_name(item.arch)}", _prose(item.why)]
-                for rank, item in enumerate(diff.suspects, start=1)
-            ],
-            "suspects",
-            options.limit or 10,
-            right_from=3,
-        )
+    for title, table in (("Groups in figures", diff.groups), ("Families in figures", rows)):
+        if table and sheet.add(f"<details><summary>{title}</summary>"):
+            _families(sheet, table, diff, report)
+            sheet.note("</details>")
 
 
 def _yes(word: str) -> str:
     return f"**{word}**" if word == "no" else _prose(word, 40)
 
 
-def _families(sheet: _Sheet, rows: Sequence[FamilyRow], diff: Diff, report: Report) -> None:
+def _families(sheet: Sheet, rows: Sequence[FamilyRow], diff: Diff, report: Report) -> None:
     with_arch = one_arch(diff) is None
     lines = []
-    for row in rows:
+    for item in entries(diff, rows):
+        row = item.row
         layer = row_layer(row, report.options.layer)
         sums = totals(row, layer)
-        cells = [_name(row.family), *([_name(row.arch)] if with_arch else []), status_words(row)]
+        where = [_name(spell_archs(item.archs))] if with_arch else []
+        cells = [_name(row.family), *where, status_word(row)]
         cells += [
             series(row.kernels),
             f"{series(sums, kernels=row.kernels)} {layer}",
@@ -352,26 +352,23 @@ def _families(sheet: _Sheet, rows: Sequence[FamilyRow], diff: Diff, report: Repo
     sheet.table(head, lines, "families", report.options.limit or _ROWS, right_from=2 + with_arch)
 
 
-def _details(sheet: _Sheet, rows: Sequence[FamilyRow], diff: Diff, limit: int | None) -> None:
-    suspects = suspects_by_family(diff)
-    changes = changes_by_family(diff)
-    order = {key: index for index, key in enumerate(suspects)}
-    ranked = sorted(rows, key=lambda row: order.get((row.family, row.arch), len(order)))
-    wanted = ranked if limit is None else ranked[:limit]
+def _details(sheet: Sheet, diff: Diff, limit: int | None) -> None:
+    items = ranked(entries(diff, moved_families(diff)))
+    wanted = items if limit is None else items[:limit]
     shown = 0
-    for row in wanted:
-        key = (row.family, row.arch)
-        if not sheet.add(_detail(row, suspects.get(key), changes.get(key, []))):
+    for item in wanted:
+        if not sheet.add(_detail(item)):
             break
         shown += 1
-    sheet.left_out(len(rows) - shown, "families' details")
+    sheet.left_out(len(items) - shown, "families' details")
 
 
-def _detail(row: FamilyRow, suspect: Suspect | None, changes: Sequence[Change]) -> str:
+def _detail(item: Entry) -> str:
     # Markdown is not read inside an HTML line, so the summary's name is written as HTML.
+    row, suspect = item.row, item.suspect
     title = html_text(elide(row.family, _NAME))
-    arch = html_text(elide(row.arch, 40))
-    what = f"<code>{title}</code> <code>{arch}</code>: {status_words(row)}"
+    arch = html_text(spell_archs(item.archs))
+    what = f"<code>{title}</code> <code>{arch}</code>: {html_text(status_words(row))}"
     lines = [f"<details><summary>{what}</summary>", ""]
     for layer in layers_of(row):
         moved = movements(categories(row, layer))[:12]
@@ -383,40 +380,55 @@ def _detail(row: FamilyRow, suspect: Suspect | None, changes: Sequence[Change]) 
             f"{_name(move.opcode)} {_moved(move.counts, row)}" for move in suspect.moves[:12]
         )
         lines.append(f"- precision-sensitive: {shown}")
-    resources = movements(row.resources)
+    resources = moved_resources(row)
     if resources:
-        shown = ", ".join(f"{_prose(name, 40)} {_moved(v, row)}" for name, v in resources)
+        shown = ", ".join(
+            f"{_prose(name.replace('_', ' '), 40)} {_moved(v, row)}" for name, v in resources
+        )
         lines.append(f"- largest: {shown}")
-    lines += [f"- {line}" for line in _changes(changes)]
+    lines += [f"- {line}" for line in _changes(item)]
     lines += ["", "</details>"]
     return "\n".join(lines)
 
 
 def _moved(values: Sequence[int | None], row: FamilyRow) -> str:
-    moved = delta_text(values) if None not in values else ""
+    known = all(row.kernels[:1] + row.kernels[-1:])
+    moved = delta_text(values) if known and None not in values else ""
     return series(values, kernels=row.kernels) + (f" ({moved})" if moved else "")
 
 
-def _changes(changes: Sequence[Change]) -> Iterable[str]:
+def _changes(item: Entry) -> Iterable[str]:
+    changes = told_changes(item.changes)
+    back = undone(changes)
     for change in changes[:8]:
         ids = ARROW.join(dict.fromkeys(one for one in (change.before, change.after) if one))
         pair = ARROW.join(markdown_code(label(one)) for one in change.pair)
+        pair = f"{pair} " if len(item.row.pairs) > 1 else ""
         tier = f" {change.tier.value}" if change.tier else ""
-        what = change.specialization or change.name
+        what = change.specialization or (change.name if change.name != change.family else "")
+        name = f" {_name(what)}" if what else ""
+        where = f" {_name(change.arch)}" if len(item.archs) > 1 else ""
+        if change.id in back:
+            yield f"{pair}back{where} {_name(ids)}{name}"
+            continue
         moved = [
-            f"{_prose(name, 60)} {_prose(scalar(item.before), 60)}{ARROW}"
-            f"{_prose(scalar(item.after), 60)}"
-            for name, item in sorted(change.deltas.metadata.items())
+            f"{_prose(key, 60)} {_prose(scalar(value.before), 60)}{ARROW}"
+            f"{_prose(scalar(value.after), 60)}"
+            for key, value in sorted(change.deltas.metadata.items())
         ]
-        resources = sorted(change.deltas.resources.items())
-        moved += [f"{_prose(name, 60)} {signed(value)}" for name, value in resources]
+        if change.before and change.after:
+            moved += [
+                f"{_prose(key.replace('_', ' '), 60)} {signed(value)}"
+                for key, value in sorted(change.deltas.resources.items())
+                if key not in FOLLOWING
+            ]
         note = f": {', '.join(moved[:6])}" if moved else ""
-        yield f"{pair} {change.status.value}{tier} {_name(ids)} {_name(what)}{note}"
+        yield f"{pair}{change.status.value}{tier}{where} {_name(ids)}{name}{note}"
     if len(changes) > 8:
-        yield f"{len(changes) - 8:,} more kernels of this family; {_ELSEWHERE}"
+        yield f"{len(changes) - 8:,} more kernels of this family; {ELSEWHERE}"
 
 
-def _code(sheet: _Sheet, report: Report) -> None:
+def _code(sheet: Sheet, report: Report) -> None:
     known = kernels_by_id(report.states)
     shown = 0
     for code in report.code_diffs:
@@ -445,7 +457,7 @@ def _code(sheet: _Sheet, report: Report) -> None:
     sheet.left_out(len(report.code_diffs) - shown, "code comparisons")
 
 
-def _state(sheet: _Sheet, state: State, limit: int | None) -> None:
+def _state(sheet: Sheet, state: State, limit: int | None) -> None:
     sheet.note(f"## sassay: {markdown_code(label(state.label))}")
     sheet.table(
         ("evidence", "value", "unit"),
@@ -475,10 +487,9 @@ def _state(sheet: _Sheet, state: State, limit: int | None) -> None:
     sheet.table(head, rows, "kernels", limit, right_from=3)
 
 
-def _diagnostics(sheet: _Sheet, report: Report) -> None:
-    items = diagnostics(report)
-    if not items:
-        return
-    rows = [[item.level.value, _name(item.place), _prose(item.message)] for item in items]
-    sheet.note(f"**{plural(len(items), 'diagnostic')}**")
-    sheet.table(("level", "place", "message"), rows, "diagnostics", 20, right_from=3)
+def _diagnostics(sheet: Sheet, report: Report) -> None:
+    found = kinds(diagnostics(report))
+    lines = [f"- {kind.first.level.value}: {_prose(kind.text)}" for kind in found[:_KINDS]]
+    if len(found) > _KINDS:
+        lines.append(f"- {len(found) - _KINDS:,} more kinds of message; {ELSEWHERE}")
+    _folded(sheet, plural(len(found), "kind of message", "kinds of message"), "\n".join(lines))
