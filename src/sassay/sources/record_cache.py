@@ -49,7 +49,7 @@ def analyzer_version() -> str:
     digest = hashlib.sha256(f"{sassay.__version__} {msgspec.__version__}".encode())
     for room in _ANALYZERS:
         for folder, below, names in os.walk(root / room):
-            below[:] = sorted(name for name in below if name[0] not in "._")
+            below[:] = sorted(n for n in below if n[0] != "." and n != "__pycache__")
             for name in sorted(names):
                 file = Path(folder, name)
                 digest.update(file.relative_to(root).as_posix().encode())
