@@ -17,13 +17,13 @@ from tests.cli.running import command, environment, run, spawn
 ESCAPE = "\x1b["
 
 
-def in_terminal(*arguments: str, cwd: Path, columns: int = 132, **env: str) -> tuple[str, int]:
+def in_terminal(*arguments: str, cwd: Path, **env: str) -> tuple[str, int]:
     """Everything that a terminal shows of one command line, and its exit status."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command(*arguments),
         cwd=cwd,
-        env=environment(TERM="xterm-256color", COLUMNS=str(columns), **env),
+        env=environment(TERM="xterm-256color", COLUMNS="132", **env),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

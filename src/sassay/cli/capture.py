@@ -10,6 +10,7 @@ import typer
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.session import Session, parse_environment
+from sassay.cli.text import shown
 
 if TYPE_CHECKING:
     from sassay.model.state import State
@@ -71,6 +72,7 @@ def _summarize(state: State, output: Path) -> None:
     families = {kernel.family for kernel in state.kernels}
     archs = sorted({kernel.arch for kernel in state.kernels}, key=arch_order)
     typer.echo(
-        f"{output}: {len(state.kernels)} kernels, {len(families)} families, {', '.join(archs)}"
+        f"{shown(str(output))}: {len(state.kernels)} kernels, {len(families)} families, "
+        f"{', '.join(archs)}"
     )
     say_diagnostics(state)

@@ -8,6 +8,7 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.output import write_stdout
+from sassay.cli.text import shown
 from sassay.errors import InputError, UsageError
 
 app = typer.Typer(
@@ -58,9 +59,11 @@ def test_command(
         for result in results:
             ran += 1
             failed += not result.passed
-            write_stdout(f"{'ok  ' if result.passed else 'FAIL'}  {name}: {result.name}\n")
+            write_stdout(
+                f"{'ok  ' if result.passed else 'FAIL'}  {shown(name)}: {shown(result.name)}\n"
+            )
             for line in result.problems:
-                write_stdout(f"      {line}\n")
+                write_stdout(f"      {shown(line)}\n")
     write_stdout(f"{ran - failed} passed, {failed} failed\n")
     raise typer.Exit(1 if failed else 0)
 
@@ -119,4 +122,4 @@ def explain_command(
         known = ", ".join(each.id for each in loaded.rules)
         raise UsageError(f"the policy has no rule or finding {rule!r}", hint=f"rules: {known}")
     for line in lines:
-        write_stdout(f"{line}\n")
+        write_stdout(f"{shown(line)}\n")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from typing import TYPE_CHECKING
 
-from sassay.cli.text import printable
+from sassay.cli.text import printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,18 +22,23 @@ def render_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], format
         format_: `table`, `json` or `csv`.
     """
     if format_ == "json":
-        import msgspec
+        import json
 
-        objects = [dict(zip(columns, row, strict=True)) for row in rows]
-        encoded = msgspec.json.encode(objects, enc_hook=str)
-        return msgspec.json.format(encoded, indent=2).decode() + "\n"
+        # ASCII, so that a name with escapes in it shows them as escapes on a terminal.
+        objects = [dict(zip(columns, map(_finite, row), strict=True)) for row in rows]
+        return json.dumps(objects, indent=2, default=str) + "\n"
     if format_ == "csv":
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([shown(v) if isinstance(v, str) else v for v in row] for row in rows)
         return buffer.getvalue()
     return _table(columns, rows)
+
+
+def _finite(value: object) -> object:
+    """JSON knows no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

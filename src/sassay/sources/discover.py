@@ -66,7 +66,7 @@ class Discovery:
             context.counts["files"] += 1
             yield from self._read_lone(_standard_input())
         elif self._path.is_dir():
-            label = self._path.absolute().as_posix().lstrip("/")
+            label = disk.readable(self._path.absolute().as_posix().lstrip("/"))
             for item in disk.walk(self._path, label, context):
                 if isinstance(item, Diagnostic):
                     yield item
@@ -80,7 +80,7 @@ class Discovery:
             size = self._path.stat().st_size
             # A link that a person names is followed; those inside a tree are not.
             file = self._path.resolve()
-            yield from self._read_lone(disk.disk_entry(file, self._path.name, size))
+            yield from self._read_lone(disk.disk_entry(file, disk.readable(self._path.name), size))
         if context.without_code:
             noun = "file holds" if context.without_code == 1 else "files hold"
             yield Diagnostic(
@@ -88,7 +88,8 @@ class Discovery:
             )
 
     def _read_lone(self, entry: Entry) -> Iterator[Found]:
-        label = self._path.absolute().parent.as_posix().lstrip("/") if self._path else ""
+        parent = self._path.absolute().parent.as_posix().lstrip("/") if self._path else ""
+        label = disk.readable(parent)
         folder = Folder(path="", label=label, entries={entry.name: entry})
         for found in loose.read_entry(entry, folder, self._context):
             if isinstance(found, Entry):
@@ -178,4 +179,4 @@ def _label(spec: str, path: Path | None) -> str:
         return "stdin"
     if match := _WHEEL.fullmatch(path.name):
         return f"{match['name']}-{match['version']}"
-    return path.absolute().name or spec
+    return disk.readable(path.absolute().name or spec)

@@ -37,11 +37,20 @@ def walk(root: Path, label: str, context: Context) -> Iterator[Folder | Diagnost
     yield from _walk(root, "", label, 0, context)
 
 
+def readable(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 are replaced.
+
+    Args:
+        name: As the operating system gave it, with surrogates for such bytes.
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _walk(
-    root: Path, relative: str, label: str, depth: int, context: Context
+    folder: Path, relative: str, label: str, depth: int, context: Context
 ) -> Iterator[Folder | Diagnostic]:
     try:
-        with os.scandir(root / relative if relative else root) as scan:
+        with os.scandir(folder) as scan:
             items = sorted(scan, key=lambda item: item.name)
     except OSError as error:
         yield Diagnostic(Level.ERROR, relative or label, describe(error))
@@ -49,7 +58,7 @@ def _walk(
     entries: dict[str, Entry] = {}
     below: list[str] = []
     for item in items:
-        name = item.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        name = readable(item.name)
         path = f"{relative}/{name}" if relative else name
         try:
             mode = item.stat(follow_symlinks=False)
@@ -73,9 +82,8 @@ def _walk(
         )
         return
     for name in below:
-        yield from _walk(
-            root, f"{relative}/{name}" if relative else name, label, depth + 1, context
-        )
+        below_it = f"{relative}/{readable(name)}" if relative else readable(name)
+        yield from _walk(folder / name, below_it, label, depth + 1, context)
 
 
 def disk_entry(file: Path, path: str, size: int) -> Entry:

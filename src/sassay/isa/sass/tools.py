@@ -7,6 +7,7 @@ architecture goes to the newest that knows it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -198,4 +199,5 @@ def _write_index(cache_dir: Path | None, index: dict[str, _Known]) -> None:
         sibling.write_bytes(msgspec.json.encode(index, order="sorted"))
         sibling.replace(cache_dir / INDEX_NAME)
     except OSError:
-        sibling.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            sibling.unlink(missing_ok=True)
