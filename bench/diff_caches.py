@@ -4,7 +4,7 @@ All contenders run in turn in one call, as whole processes. Cold means an empty 
 own; what Python keeps of compiled modules is there for all. The peer is `bench/text_diff.py`:
 `cuobjdump -sass` for each cubin, normalized, one unified diff, two jobs.
 
-Usage: python -m bench.diff_caches [--repeat 7] [--json FILE]
+Usage: python -m bench.diff_caches [--repeat 7] [--peer 3] [--json FILE]
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from bench.measure import Contender
 COLD, WARM, PEER = "sassay, cold", "sassay, cached", "cuobjdump and text diff"
 
 
-def contenders(before: Path, after: Path, scratch: Path) -> list[Contender]:
+def contenders(before: Path, after: Path, scratch: Path, peer_rounds: int) -> list[Contender]:
     """Who takes part, in the order of a round: cold fills the cache that warm then finds.
 
     Args:
         before: The earlier Triton cache.
         after: The later one.
         scratch: An empty folder.
+        peer_rounds: The peer takes half a minute, so it sits out the later rounds.
     """
     cache = scratch / "cache"
     diff = [measure.sassay_program(), "diff", str(before), str(after)]
@@ -44,6 +45,7 @@ def contenders(before: Path, after: Path, scratch: Path) -> list[Contender]:
             [sys.executable, str(peer), str(before), str(after), "--jobs", "2"],
             {},
             statuses=(0, 1),
+            rounds=peer_rounds,
         ),
     ]
 
@@ -52,11 +54,14 @@ def main() -> int:
     """Run all and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeat", type=int, default=7, help="rounds (default 7)")
+    parser.add_argument("--peer", type=int, default=3, help="rounds with the peer (default 3)")
     parser.add_argument("--json", type=Path, help="also write every run to this file")
     args = parser.parse_args()
     before, after = triton_caches()
     with tempfile.TemporaryDirectory(prefix="sassay-bench-") as folder:
-        runs = measure.compete(contenders(before, after, Path(folder)), args.repeat)
+        runs = measure.compete(
+            contenders(before, after, Path(folder), max(1, args.peer)), args.repeat
+        )
     kernels = f"{kernels_in(before)} and {kernels_in(after)} kernels"
     print(f"diff of two Triton caches, {kernels}; {args.repeat} rounds, {measure.load()}\n")
     print(measure.table(runs, against=PEER))

@@ -41,6 +41,7 @@ class Contender:
         environment: What is set beside the caller's own.
         prepare: Called before each run, outside the measured time.
         statuses: Exit statuses that are fine.
+        rounds: Takes part in so many rounds at most; None: in all.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Contender:
     environment: Mapping[str, str]
     prepare: Callable[[], None] = lambda: None
     statuses: tuple[int, ...] = (0,)
+    rounds: int | None = None
 
 
 def sassay_program() -> str:
@@ -65,7 +67,9 @@ def run_once(contender: Contender) -> Run:
         SystemExit: It ended with an unexpected status.
     """
     contender.prepare()
+    # What Python keeps of compiled modules is there for every contender alike.
     environment = {**os.environ, **contender.environment}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
     process = subprocess.Popen(
         list(contender.command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -83,12 +87,17 @@ def run_once(contender: Contender) -> Run:
 def compete(contenders: Sequence[Contender], repeat: int) -> dict[str, list[Run]]:
     """Run all contenders in turn, `repeat` times, so that all meet the same load.
 
+    The first contender runs once before that, so that Python has compiled its modules.
+
     Returns:
         The runs of each, by name.
     """
     runs: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
-    for _ in range(repeat):
+    run_once(contenders[0])
+    for number in range(repeat):
         for contender in contenders:
+            if contender.rounds is not None and number >= contender.rounds:
+                continue
             runs[contender.name].append(run_once(contender))
     return runs
 
