@@ -89,14 +89,16 @@ class CubinLines:
 
     Attributes:
         source: `.debug_line`, by symbol of kernel or device function.
-        ptx: `.nv_debug_line_sass`, by symbol: lines of the PTX, from 1.
-        ptx_text: `.nv_debug_ptx_txt`: the PTX that was compiled. Its lines are those that `ptx`
-            names.
+        ptx: `.nv_debug_line_sass`, by symbol: lines of the PTX, from 1; the file of a frame is
+            the section that holds that PTX.
+        ptx_texts: The PTX that was compiled, without its `.loc` and comments, by section:
+            `.nv_debug_ptx_txt`, with a number behind it in relocatable cubins, where each
+            compilation keeps its own. The lines are those that `ptx` names.
     """
 
     source: Mapping[str, LineTable] | None
     ptx: Mapping[str, LineTable] | None
-    ptx_text: str | None
+    ptx_texts: Mapping[str, str]
 
 
 def read_lines(data: bytes | memoryview, *, artifact: str) -> CubinLines:
@@ -122,7 +124,7 @@ def read_lines(data: bytes | memoryview, *, artifact: str) -> CubinLines:
 
 def lines_of(elf: Elf) -> CubinLines:
     """The line tables of a cubin that is read already; errors as `read_lines`."""
-    return CubinLines(_tables(elf, SOURCE_LINES), _tables(elf, PTX_LINES), _ptx_text(elf))
+    return CubinLines(_tables(elf, SOURCE_LINES), _tables(elf, PTX_LINES), _ptx_texts(elf))
 
 
 def _tables(elf: Elf, name: str) -> dict[str, LineTable] | None:
@@ -169,7 +171,7 @@ def _content(elf: Elf, section: Section) -> bytes:
         raise FormatError(
             "the section is compressed", artifact=elf.artifact, place=f"section {section.name}"
         )
-    if section.size > limits.MAX_LINE_BYTES and section.name != PTX_TEXT:
+    if section.size > limits.MAX_LINE_BYTES and not section.name.startswith(PTX_TEXT):
         raise LimitError(
             f"{section.size} bytes, at most {limits.MAX_LINE_BYTES} are read",
             artifact=elf.artifact,
@@ -203,19 +205,20 @@ def _relocations(elf: Elf, section: Section) -> dict[int, tuple[int, int, bool]]
     return found
 
 
-def _ptx_text(elf: Elf) -> str | None:
+def _ptx_texts(elf: Elf) -> dict[str, str]:
     """The PTX; NULs stand in it for the ends of lines."""
-    section = elf.by_name.get(PTX_TEXT)
-    if section is None:
-        return None
-    if section.size > limits.MAX_TEXT_BYTES:
+    sections = [part for part in elf.sections if part.name.startswith(PTX_TEXT)]
+    total = sum(part.size for part in sections)
+    if total > limits.MAX_TEXT_BYTES:
         raise LimitError(
-            f"{section.size} bytes of PTX, at most {limits.MAX_TEXT_BYTES} are read",
+            f"{total} bytes of PTX, at most {limits.MAX_TEXT_BYTES} are read",
             artifact=elf.artifact,
             place=f"section {PTX_TEXT}",
         )
-    text = _content(elf, section).decode("utf-8", "replace")
-    return text.replace("\0", "\n")
+    return {
+        part.name: _content(elf, part).decode("utf-8", "replace").replace("\0", "\n")
+        for part in sections
+    }
 
 
 class _Sites:
@@ -224,6 +227,8 @@ class _Sites:
     def __init__(self, elf: Elf, place: str, strings: Mapping[str, bytes]) -> None:
         self._elf = elf
         self._place = place
+        # A cubin with one PTX text only does not name it.
+        self._unnamed = PTX_TEXT if place == PTX_LINES else ""
         self._strings = strings
         self._names: dict[int, str] = {}
         self._numbers: dict[tuple[Frame, int], int] = {}
@@ -271,7 +276,7 @@ class _Sites:
             elif function == symbol:
                 # Triton gives every inlined call the kernel's own name.
                 function = None
-            frame = Frame(part.files.get(file, ""), line, function)
+            frame = Frame(part.files.get(file, self._unnamed), line, function)
             rows.append(self._number(frame, rows[call - 1] if call else NOWHERE, part))
         return rows
 

@@ -19,8 +19,6 @@ from sassay.isa.ptx.syntax import Instruction, LocMark
 from sassay.model.lines import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sassay.isa.ptx.syntax import Loc, PtxFunction
     from sassay.model.lines import Chain
 
@@ -69,7 +67,8 @@ class _Chains:
         self._files = function.module.files
         self._places: dict[tuple[int, int, int], Chain] = {}
         self._text = function.module.text
-        self._found: Mapping[str, str] | None = None
+        self._strings: tuple[bytes, dict[str, int]] | None = None
+        self._names: dict[str, str | None] = {}
 
     def take(self, loc: Loc) -> None:
         """One `.loc` as it is met."""
@@ -88,7 +87,7 @@ class _Chains:
         around = self._places.get(loc.inlined_at)
         if around is None:
             around = (self._frame(file, line, self._name),)
-        function = self._function(loc.function) if loc.function else None
+        function = self._named(loc.function) if loc.function else None
         # Triton gives every inlined call the kernel's own name.
         inner = self._frame(loc.file, loc.line, None if function == self._name else function)
         return (inner, *around)[:MAX_DEPTH]
@@ -96,21 +95,32 @@ class _Chains:
     def _frame(self, file: int, line: int, function: str | None) -> Frame:
         return Frame(self._files.get(file, ""), line, function)
 
-    def _function(self, label: str) -> str | None:
-        if self._found is None:
-            self._found = debug_strings(self._text)
-        return self._found.get(label)
+    def _named(self, name: str) -> str | None:
+        if name not in self._names:
+            self._names[name] = self._function(name)
+        return self._names[name]
+
+    def _function(self, name: str) -> str | None:
+        if self._strings is None:
+            self._strings = debug_strings(self._text)
+        data, places = self._strings
+        label, _, offset = name.partition("+")
+        start = places.get(label)
+        if start is None or not (offset or "0").isdecimal():
+            return None
+        found = data[start + int(offset or "0") :].split(b"\0", 1)[0]
+        return found.decode("utf-8", "replace") or None
 
 
-def debug_strings(text: str) -> dict[str, str]:
-    """The strings of a module's `.debug_str` section, by label.
+def debug_strings(text: str) -> tuple[bytes, dict[str, int]]:
+    """A module's `.debug_str` section: its bytes, and where each label stands.
 
     Args:
         text: The module.
     """
     start = _STRINGS.search(text)
     if start is None:
-        return {}
+        return b"", {}
     stop = text.find("}", start.end())
     body = grammar.blank_comments(text[start.end() : stop if stop >= 0 else len(text)])
     data = bytearray()
@@ -120,10 +130,7 @@ def debug_strings(text: str) -> dict[str, str]:
             places[part["label"]] = len(data)
         else:
             data += bytes(_byte(word) for word in part["bytes"].split(","))
-    return {
-        label: bytes(data[place:]).split(b"\0", 1)[0].decode("utf-8", "replace")
-        for label, place in places.items()
-    }
+    return bytes(data), places
 
 
 def _byte(word: str) -> int:
