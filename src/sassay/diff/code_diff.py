@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sassay.diff.align import align
 from sassay.diff.memo import TierMemo
+from sassay.diff.targets import follow
 from sassay.diff.tiers import TierJudge
 from sassay.errors import FormatError, InputError
 from sassay.isa import ptx
@@ -55,10 +56,13 @@ def code_diff(
     """
     left = _listing(before, layer, store, disassembler)
     right = _listing(after, layer, store, disassembler)
-    blocks = align(
+    keys = (
         _keys(left, layer, blind=normalize_registers),
         _keys(right, layer, blind=normalize_registers),
     )
+    ops = _aligned(*keys)
+    if not all(op[4] for op in ops):
+        ops = _aligned(*follow(left, right, keys, _faces(left, right, ops, layer), layer))
     tier = TierJudge(store, disassembler, TierMemo(None)).layer(layer, before, after)
     return CodeDiff(
         layer=layer.value,
@@ -67,7 +71,7 @@ def code_diff(
         tier=tier or Tier.RECOMPOSED,
         before_instructions=len(left),
         after_instructions=len(right),
-        hunks=tuple(_hunks(left, right, list(_ops(blocks, len(left), len(right))), context, layer)),
+        hunks=tuple(_hunks(left, right, ops, context, layer)),
     )
 
 
@@ -93,6 +97,23 @@ def _keys(lines: Sequence[ListingLine], layer: Layer, *, blind: bool) -> list[st
         return [line.key for line in lines]
     pattern = _SASS_REGISTER if layer is Layer.SASS else _PTX_REGISTER
     return [pattern.sub(r"\1", line.key) for line in lines]
+
+
+def _aligned(before: Sequence[str], after: Sequence[str]) -> list[_Op]:
+    return list(_ops(align(before, after), len(before), len(after)))
+
+
+def _faces(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op], layer: Layer
+) -> dict[int, int]:
+    """Each line before and the line after that it faces, equal or not."""
+    found: dict[int, int] = {}
+    for op in ops:
+        i, k, j, _, equal = op
+        found.update(
+            {i + n: j + n for n in range(k - i)} if equal else _facing(left, right, op, layer)
+        )
+    return found
 
 
 def _ops(blocks: Sequence[tuple[int, int, int]], before: int, after: int) -> Iterator[_Op]:
