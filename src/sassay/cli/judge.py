@@ -121,7 +121,8 @@ def report_and_status(
         ),
     )
     emit(report, outputs)
-    say_diagnostics(*opened)
+    if report.command != "code":
+        say_diagnostics(*opened)
     return _status(judging, diff, check)
 
 

@@ -95,7 +95,9 @@ def _family(page: Page, same: Sequence[Finding], *, full: bool) -> None:
     )
     if finding.matches:
         page.paragraph(_matches(finding) + each, indent=_INDENT + 2)
-    for line in finding.details if full else finding.details[:1]:
+    # Without a baseline the first detail says no more than the matches do.
+    shown = [line for line in finding.details[:1] if " -> " in line or not finding.matches]
+    for line in finding.details if full else shown:
         page.paragraph(arrows(line), indent=_INDENT + 2, style="dim")
     if finding.waived is not None:
         waived = finding.waived
