@@ -1,0 +1,3 @@
+from tests.cli.conftest import inputs, workplace
+
+__all__ = ["inputs", "workplace"]
