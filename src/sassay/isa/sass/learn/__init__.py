@@ -1,0 +1,1 @@
+"""The generator of the opcode tables, see docs/sass-tables.md."""

@@ -1,0 +1,90 @@
+"""Asks nvdisasm for the mnemonics of words that were made up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.isa.sass.raw import RawDisassembler
+from sassay.isa.sass.store import mnemonic
+from sassay.isa.sass.tools import binary_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sassay.isa.sass.tools import Tool
+    from sassay.isa.sass.words import Words
+
+BODY_BITS = 105
+BODY = (1 << BODY_BITS) - 1
+"""What decides and is decided: everything below the control bits."""
+CONTROL = 0x000FC000_00000000 << 64
+"""No barriers, no stall, no reuse flag: control bits that every valid word accepts."""
+_REUSE_STALL = 17 << 105
+"""Stall and yield beside reuse flags, as `words.canonical` sets them."""
+_REUSE_START = 122
+_HALF = (1 << 64) - 1
+_UNKNOWN_MARKS = ("INVALID", "???")
+
+
+@dataclass
+class Oracle:
+    """One architecture as one nvdisasm reads it.
+
+    Attributes:
+        arch: `sm_90a`.
+        tool: The nvdisasm.
+        asked: Words asked for so far.
+    """
+
+    arch: str
+    tool: Tool
+    asked: int = 0
+
+    def ask(self, words: Iterable[int]) -> list[str | None]:
+        """The mnemonic of each word (128 bits as one number; control bits are replaced).
+
+        None: refused, or a modifier has no name (`INVALID3`, `???2`), so nothing can be learned.
+
+        Raises:
+            ToolError: if nvdisasm fails.
+        """
+        return self.ask_raw(pack([(word & BODY) | CONTROL for word in words]))
+
+    def ask_raw(self, words: Words) -> list[str | None]:
+        """The same for words as they stand.
+
+        Raises:
+            ToolError: if nvdisasm fails.
+        """
+        if not len(words):
+            return []
+        self.asked += len(words)
+        option = binary_option(self.arch) or self.arch
+        return [_name(text) for text in RawDisassembler(self.tool, option).texts(words)]
+
+
+def with_reuse(word: int, flags: int) -> int:
+    """The word with canonical control bits and `.reuse` flags."""
+    control = CONTROL | (flags << _REUSE_START | _REUSE_STALL if flags else 0)
+    return (word & BODY) | control
+
+
+def pack(words: Sequence[int]) -> Words:
+    """Numbers of 128 bits as numpy holds words: low half, high half."""
+    return np.array([(word & _HALF, word >> 64) for word in words], dtype=np.uint64).reshape(-1, 2)
+
+
+def unpack(words: Words) -> list[int]:
+    """The other way round, control bits removed."""
+    low, high = words[:, 0].tolist(), words[:, 1].tolist()
+    return [(a | b << 64) & BODY for a, b in zip(low, high, strict=True)]
+
+
+def _name(text: str | None) -> str | None:
+    name = mnemonic(text) if text else None
+    if not name or any(mark in name for mark in _UNKNOWN_MARKS):
+        return None
+    return name
