@@ -7,6 +7,7 @@ A kernel is a function symbol marked as entry (`STO_CUDA_ENTRY`, 0x10 of `st_oth
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from sassay.containers.elf import (
     Section,
     read_elf,
 )
+from sassay.containers.lines import line_sections
 from sassay.containers.notes import toolchain
 from sassay.containers.resources import (
     SymbolTotals,
@@ -39,6 +41,7 @@ from sassay.model.kernel import Launch, Resources
 
 if TYPE_CHECKING:
     from sassay.model.artifact import Toolchain
+    from sassay.model.lines import LineSections
 
 TEXT = ".text."
 
@@ -83,6 +86,8 @@ class Cubin:
         arch: `sm_90a`.
         toolchain: What compiled it, as far as it says.
         relocatable: Compiled but not device-linked (`ET_REL`).
+        lines: Its line tables, not read yet; None without any, and where they cannot be taken
+            out of the file: whoever needs them asks `lines.read_lines`, which says why.
     """
 
     arch: str
@@ -90,6 +95,7 @@ class Cubin:
     kernels: tuple[CubinKernel, ...]
     functions: tuple[CubinFunction, ...]
     relocatable: bool = False
+    lines: LineSections | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,10 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
             kernels.append(_read_kernel(context, symbol, index, section))
         else:
             functions.append(_read_function(context, symbol, section))
-    return Cubin(arch, toolchain(elf), tuple(kernels), tuple(functions), elf.type == ET_REL)
+    lines = None
+    with contextlib.suppress(FormatError):
+        lines = line_sections(elf)
+    return Cubin(arch, toolchain(elf), tuple(kernels), tuple(functions), elf.type == ET_REL, lines)
 
 
 def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> CubinKernel:

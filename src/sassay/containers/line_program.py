@@ -19,9 +19,9 @@ from sassay.errors import LimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from sassay.containers.elf import Section
+    from sassay.model.lines import CodeSection
 
-    Resolve = Callable[[int, int], tuple[Section, int]]
+    Resolve = Callable[[int, int], tuple[CodeSection, int]]
     """Place of an address in the line table, and what stands there, to code section and offset."""
 
 _COPY, _ADVANCE_PC, _ADVANCE_LINE, _SET_FILE, _SET_COLUMN = 1, 2, 3, 4, 5
@@ -50,7 +50,7 @@ class Sequence:
         at: Where it starts in the line table, for errors.
     """
 
-    section: Section
+    section: CodeSection
     files: Mapping[int, str]
     at: int
     addresses: array[int] = field(default_factory=lambda: array("q"))

@@ -19,7 +19,14 @@ from sassay.containers.elf import EM_CUDA, ET_REL, SHF_EXECINSTR, SHT_REL, SHT_R
 from sassay.containers.line_header import Reader, string_at
 from sassay.containers.line_program import NO_NAME, read_sequences
 from sassay.errors import FormatError, LimitError
-from sassay.model.lines import Chain, Frame
+from sassay.model.lines import (
+    Chain,
+    CodeSection,
+    Frame,
+    LineAddress,
+    LineSection,
+    LineSections,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +45,8 @@ _STRINGS = (".debug_str", ".debug_line_str")
 _COMPRESSED = 0x800
 _R_CUDA_64 = 2
 _U64 = (1 << 64) - 1
+_MASK = (1 << 63) - 1
+_FAR = 1 << 62
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,47 +132,104 @@ def read_lines(data: bytes | memoryview, *, artifact: str) -> CubinLines:
 
 
 def lines_of(elf: Elf) -> CubinLines:
-    """The line tables of a cubin that is read already; errors as `read_lines`."""
-    return CubinLines(_tables(elf, SOURCE_LINES), _tables(elf, PTX_LINES), _ptx_texts(elf))
+    """The line tables of a cubin whose ELF is read already; errors as `read_lines`."""
+    sections = line_sections(elf)
+    source, ptx = tables(sections, artifact=elf.artifact) if sections else (None, None)
+    return CubinLines(source, ptx, _ptx_texts(elf))
 
 
-def _tables(elf: Elf, name: str) -> dict[str, LineTable] | None:
-    section = elf.by_name.get(name)
+def line_sections(elf: Elf) -> LineSections | None:
+    """The line tables as they lie in a cubin, which costs little; None without any.
+
+    Raises:
+        FormatError: A section that cannot be taken out.
+        LimitError: One is larger than `limits` allow.
+    """
+    names = elf.by_name
+    if SOURCE_LINES not in names and PTX_LINES not in names:
+        return None
+    return LineSections(
+        code=tuple(
+            CodeSection(each.index, each.name, each.size)
+            for each in elf.sections
+            if each.flags & SHF_EXECINSTR
+        ),
+        source=_line_section(elf, names.get(SOURCE_LINES)),
+        ptx=_line_section(elf, names.get(PTX_LINES)),
+        strings={part: _content(elf, names[part]) for part in _STRINGS if part in names},
+    )
+
+
+def tables(
+    sections: LineSections, *, artifact: str
+) -> tuple[dict[str, LineTable] | None, dict[str, LineTable] | None]:
+    """Reads line tables that were taken out of a cubin: source lines and PTX lines, by symbol.
+
+    Args:
+        sections: As `line_sections` gives them.
+        artifact: The name that errors carry.
+
+    Raises:
+        FormatError: A table that is cut or does not follow its format.
+        LimitError: It claims more than `limits` allow.
+    """
+    return (
+        _tables(sections, sections.source, SOURCE_LINES, artifact),
+        _tables(sections, sections.ptx, PTX_LINES, artifact),
+    )
+
+
+def _tables(
+    sections: LineSections, section: LineSection | None, name: str, artifact: str
+) -> dict[str, LineTable] | None:
     if section is None:
         return None
-    data = _content(elf, section)
-    strings = {part: _content(elf, elf.by_name[part]) for part in _STRINGS if part in elf.by_name}
-    relocations = _relocations(elf, section)
-    sections = {each.index: each for each in elf.sections if each.flags & SHF_EXECINSTR}
+    addresses = {address.place: address for address in section.addresses}
+    code = {each.index: each for each in sections.code}
 
-    def resolve(at: int, stored: int) -> tuple[Section, int]:
-        target = relocations.get(at)
-        if target is None:
-            raise FormatError(
-                "no relocation says which kernel this is",
-                artifact=elf.artifact,
-                place=f"{name}+{at:#x}",
-            )
-        index, offset, explicit = target
-        code = sections.get(index)
-        if code is None:
-            raise FormatError(
-                f"its relocation names section {index}, which holds no code",
-                artifact=elf.artifact,
-                place=f"{name}+{at:#x}",
-            )
-        return code, (offset + (0 if explicit else stored)) & _U64
+    def resolve(at: int, stored: int) -> tuple[CodeSection, int]:
+        address = addresses.get(at)
+        wrong = None
+        if address is None:
+            wrong = "no relocation says which kernel this is"
+        elif address.kind != _R_CUDA_64:
+            wrong = f"a relocation of type {address.kind}, expected {_R_CUDA_64}"
+        elif address.section not in code:
+            wrong = f"its relocation names section {address.section}, which holds no code"
+        if wrong or address is None:
+            raise FormatError(wrong or "", artifact=artifact, place=f"{name}+{at:#x}")
+        offset = address.offset + (0 if address.whole else stored)
+        return code[address.section], offset & _U64
 
-    found: dict[int, tuple[Section, list[Sequence]]] = {}
+    found: dict[int, tuple[CodeSection, list[Sequence]]] = {}
     sequences = read_sequences(
-        data, resolve=resolve, strings=strings, artifact=elf.artifact, place=name
+        section.data, resolve=resolve, strings=sections.strings, artifact=artifact, place=name
     )
     for sequence in sequences:
         found.setdefault(sequence.section.index, (sequence.section, []))[1].append(sequence)
     return {
-        code.name.removeprefix(_TEXT): _Sites(elf, name, strings).table(code, parts)
-        for _, (code, parts) in sorted(found.items())
+        each.name.removeprefix(_TEXT): _Sites(artifact, name, sections.strings).table(each, parts)
+        for _, (each, parts) in sorted(found.items())
     }
+
+
+def _line_section(elf: Elf, section: Section | None) -> LineSection | None:
+    if section is None:
+        return None
+    addresses = []
+    for holder in elf.sections:
+        if holder.info != section.index or holder.type not in {SHT_REL, SHT_RELA}:
+            continue
+        for offset, kind, index, addend in elf.relocations(holder):
+            symbol = elf.symbol_at(index, holder)
+            value = symbol.value + addend
+            if elf.type != ET_REL and symbol.section < len(elf.sections):
+                value -= elf.sections[symbol.section].address
+            whole = holder.type == SHT_RELA
+            # A hostile file may claim any 64 bits here; a record holds no more than 63.
+            value = value if abs(value) < _FAR else _FAR
+            addresses.append(LineAddress(offset & _MASK, kind, symbol.section, value, whole))
+    return LineSection(_content(elf, section), tuple(addresses))
 
 
 def _content(elf: Elf, section: Section) -> bytes:
@@ -178,31 +244,6 @@ def _content(elf: Elf, section: Section) -> bytes:
             place=f"section {section.name}",
         )
     return bytes(elf.content(section))
-
-
-def _relocations(elf: Elf, section: Section) -> dict[int, tuple[int, int, bool]]:
-    """What each address of a line table stands for: section, offset, whether that is all of it.
-
-    RELA says the whole offset; REL leaves a part of it at the address itself.
-    """
-    found: dict[int, tuple[int, int, bool]] = {}
-    for holder in elf.sections:
-        if holder.info != section.index or holder.type not in {SHT_REL, SHT_RELA}:
-            continue
-        for offset, kind, index, addend in elf.relocations(holder):
-            if kind != _R_CUDA_64:
-                raise FormatError(
-                    f"relocation of type {kind}, expected {_R_CUDA_64}",
-                    artifact=elf.artifact,
-                    place=f"section {holder.name}",
-                )
-            symbol = elf.symbol_at(index, holder)
-            value = symbol.value
-            if elf.type != ET_REL and symbol.section < len(elf.sections):
-                value -= elf.sections[symbol.section].address
-            explicit = holder.type == SHT_RELA
-            found[offset] = (symbol.section, value + addend, explicit)
-    return found
 
 
 def _ptx_texts(elf: Elf) -> dict[str, str]:
@@ -224,8 +265,8 @@ def _ptx_texts(elf: Elf) -> dict[str, str]:
 class _Sites:
     """Numbers the sites of one code section as they are met."""
 
-    def __init__(self, elf: Elf, place: str, strings: Mapping[str, bytes]) -> None:
-        self._elf = elf
+    def __init__(self, artifact: str, place: str, strings: Mapping[str, bytes]) -> None:
+        self._artifact = artifact
         self._place = place
         # A cubin with one PTX text only does not name it.
         self._unnamed = PTX_TEXT if place == PTX_LINES else ""
@@ -236,7 +277,7 @@ class _Sites:
         self._frames: list[Frame] = []
         self._callers: list[int] = []
 
-    def table(self, code: Section, sequences: Iterable[Sequence]) -> LineTable:
+    def table(self, code: CodeSection, sequences: Iterable[Sequence]) -> LineTable:
         """The table of one code section; of rows at one offset the last one holds."""
         symbol = code.name.removeprefix(_TEXT)
         offsets: list[int] = []
@@ -251,7 +292,7 @@ class _Sites:
         if len(starts) and np.any(starts[1:] < starts[:-1]):
             raise FormatError(
                 f"two sequences of {symbol} overlap",
-                artifact=self._elf.artifact,
+                artifact=self._artifact,
                 place=f"{self._place}+{parts[0].at:#x}",
             )
         last = np.append(starts[1:] != starts[:-1], np.ones(len(starts[:1]), dtype=bool))
@@ -287,7 +328,7 @@ class _Sites:
             if depth > limits.MAX_INLINE_DEPTH:
                 raise LimitError(
                     f"more than {limits.MAX_INLINE_DEPTH} inlined calls in each other",
-                    artifact=self._elf.artifact,
+                    artifact=self._artifact,
                     place=f"{self._place}+{part.at:#x}",
                 )
             found = self._numbers[frame, caller] = len(self._frames)
@@ -299,7 +340,7 @@ class _Sites:
     def _name(self, offset: int, part: Sequence) -> str:
         name = self._names.get(offset)
         if name is None:
-            reader = Reader(b"", 0, 0, self._elf.artifact, self._place)
+            reader = Reader(b"", 0, 0, self._artifact, self._place)
             name = self._names[offset] = string_at(
                 reader, self._strings, ".debug_str", offset, part.at
             )

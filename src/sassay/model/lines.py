@@ -69,3 +69,52 @@ class KernelLines(msgspec.Struct, frozen=True):
     lines: tuple[LineCensus, ...]
     unattributed: Layered[LineCounts]
     total: Layered[int]
+
+
+class CodeSection(msgspec.Struct, frozen=True):
+    """A code section that line tables may name: its index in the cubin, its name, its bytes."""
+
+    index: int
+    name: str
+    size: int
+
+
+class LineAddress(msgspec.Struct, frozen=True):
+    """What an address in a line table stands for, out of its relocation.
+
+    Attributes:
+        place: Offset of the address in the line table.
+        kind: `R_CUDA_*` number.
+        section: Index of the section that it lies in.
+        offset: Place in that section.
+        whole: Whether `offset` is all of it; else what stands in the line table is added.
+    """
+
+    place: int
+    kind: int
+    section: int
+    offset: int
+    whole: bool
+
+
+class LineSection(msgspec.Struct, frozen=True):
+    """One line table as it lies in a cubin."""
+
+    data: bytes
+    addresses: tuple[LineAddress, ...]
+
+
+class LineSections(msgspec.Struct, frozen=True):
+    """The line tables of one cubin as they lie in it, not read yet; what a code store keeps.
+
+    Attributes:
+        code: Code sections.
+        source: `.debug_line`.
+        ptx: `.nv_debug_line_sass`.
+        strings: `.debug_str` and `.debug_line_str`, as far as they are there.
+    """
+
+    code: tuple[CodeSection, ...]
+    source: LineSection | None
+    ptx: LineSection | None
+    strings: dict[str, bytes]
