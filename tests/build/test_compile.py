@@ -10,6 +10,7 @@ import pytest
 from tests.build.material import COPY, KERNEL, TORCH, compile_text, write
 
 from sassay.build import compile_manifest, load_manifest
+from sassay.build.messages import essential
 from sassay.build.pool import run_jobs
 from sassay.build.wire import Answer, Extraction, Failed, FunctionKind, FunctionSource, Job, Unit
 from sassay.errors import UsageError
@@ -262,3 +263,12 @@ def test_a_worker_that_hangs_is_stopped(tmp_path: Path) -> None:
         [_job("    pass\n")], cache_dir=tmp_path, workers=1, done=answers.__setitem__, timeout=0.01
     )
     assert answers[0] == Failed("the compiler took longer than 0.01 s and was stopped")
+
+
+@pytest.mark.parametrize(
+    "place", ["/tmp/tmpab12cd34.ptx", "/tmp/sassay-worker-x1/tmpab12cd34.ptx", "tmpab12cd34.ptx"]
+)
+def test_what_ptxas_says_names_no_temporary_file(place: str) -> None:
+    assert essential(f"ptxas {place}, line 43; error : Not a name") == (
+        "ptxas kernel.ptx, line 43; error : Not a name"
+    )

@@ -16,6 +16,7 @@ _NOISE = re.compile(
     r"^(?:\s*$|Traceback|\s+File |\s+\^|=+$|please share the reproducer|Repro command)"
 )
 _TEMPORARY = re.compile(r"(?:/[^\s:'\"]*)?/tmp[^\s:'\"]*?([^/\s:'\"]+\.(?:ptx|o|log))")
+_PTX = re.compile(r"(?:/[^\s:'\"]*)?/tmp[^\s:'\"]*\.ptx|\btmp[a-z0-9_]{6,10}\.ptx")
 _IMPORTANT = re.compile(r"\b(?:error|fatal|LLVM ERROR|Assertion|abort)", re.IGNORECASE)
 
 
@@ -54,8 +55,7 @@ def essential(text: str) -> str:
     if len(lines) > 3:
         lines = [line for line in lines if _IMPORTANT.search(line)] or lines[-3:]
     joined = "; ".join(dict.fromkeys(lines[:4]))
-    joined = _TEMPORARY.sub(r"\1", joined)
-    joined = re.sub(r"\btmp[a-z0-9_]{6,10}\.ptx", "kernel.ptx", joined)
+    joined = _TEMPORARY.sub(r"\1", _PTX.sub("kernel.ptx", joined))
     return joined if len(joined) <= MAX_MESSAGE else joined[: MAX_MESSAGE - 3] + "..."
 
 

@@ -95,9 +95,12 @@ def compile_command(
         session.progress.note(f"writing {output}")
         write_capture(state, session.store, output)
     if not quiet:
+        from sassay.report.numbers import plural
+
         families = {kernel.family for kernel in state.kernels}
         typer.echo(
-            f"{shown(str(output))}: {len(state.kernels)} kernels, {len(families)} families, "
+            f"{shown(str(output))}: {plural(len(state.kernels), 'kernel')}, "
+            f"{plural(len(families), 'family', 'families')}, "
             f"{len(run.failures)} failed{_absent(run)}"
         )
     say_diagnostics(state, shown=None)
@@ -105,14 +108,10 @@ def compile_command(
         missing = run.absent_failures
         hint = f"; {missing} are not in the sources, see --allow-missing" if missing else ""
         sys.stderr.write(
-            f"sassay: error: {manifest}: {len(run.failures)} kernels did not compile "
+            f"sassay: error: {manifest}: {len(run.failures)} did not compile "
             f"(the others are captured{hint})\n"
         )
         raise typer.Exit(2)
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def _absent(run: CompileRun) -> str:
