@@ -24,7 +24,7 @@ MAX_PARAMETERS = 4096
 MAX_ALIAS_STEPS = 16
 
 _FUNCTION = re.compile(r'tt\.func\s+public\s+@(?:"([^"\n]{1,4096})"|([\w.$-]{1,4096}))\s*\(')
-_ALIAS = re.compile(r"^#(loc\d*)\s*=\s*loc\((.{0,8192}?)\)$", re.MULTILINE)
+_ALIAS = re.compile(r"#loc\d* = loc\(([^\n]{0,8192})\)$", re.MULTILINE)
 _FILE = re.compile(r'"((?:[^"\\]|\\.){1,4096})":(\d{1,9}):\d{1,9}')
 _REFERENCE = re.compile(r"#(loc\d*)")
 _PARAMETER = re.compile(r"%([\w.$-]+)\s*:\s*")
@@ -160,17 +160,23 @@ def _location(text: str, header_end: int) -> SourceLocation | None:
     if closing is None:
         return None
     spelled = closing.group(1)
-    aliases: dict[str, str] | None = None
     for _ in range(MAX_ALIAS_STEPS):
         if found := _FILE.search(spelled):
             return SourceLocation(file=found.group(1), line=int(found.group(2)))
         reference = _REFERENCE.search(spelled)
         if reference is None:
             return None
-        if aliases is None:
-            aliases = {alias.group(1): alias.group(2) for alias in _ALIAS.finditer(text)}
-        spelled = aliases.get(reference.group(1), "")
+        spelled = _alias(text, reference.group(1))
     return None
+
+
+def _alias(text: str, name: str) -> str:
+    """What a location alias stands for, empty where it is not defined."""
+    # Found as MLIR prints it: matching every alias of a module took most of reading its header.
+    spelled = f"#{name} = loc("
+    start = 0 if text.startswith(spelled) else text.find(f"\n{spelled}") + 1
+    found = _ALIAS.match(text, start)
+    return found.group(1) if found and text.startswith(spelled, start) else ""
 
 
 _MODULE_NUMBER = re.compile(r'"?ttg?[a-z_]*\.(num-warps|num-ctas|shared)"?\s*=\s*(\d{1,9})')
