@@ -56,5 +56,10 @@ demo: $(STAMP)  ## compile the router case for sm_90, compare its three states, 
 	@echo
 	@echo "Open demo/report.html in a browser. With --fail-on review the gate exits 1."
 
+bench: $(STAMP)  ## measure start-up and diffs against the text tools (minutes)
+	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.diff_caches
+	$(BIN)/python -m bench.wheel
+
 clean:
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
