@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from sassay.cli.text import printable
+
 if TYPE_CHECKING:
     from sassay.model.state import State
 
@@ -25,9 +27,6 @@ def say_diagnostics(*states: State, shown: int | None = _SHOWN) -> None:
         if each.level.value != "note"
     ]
     for line in lines[:shown]:
-        plain = "".join(
-            c if c.isprintable() else f"\\x{ord(c):02x}" for c in " ".join(line.split())
-        )
-        sys.stderr.write(f"{plain}\n")
+        sys.stderr.write(f"{printable(line)}\n")
     if shown is not None and len(lines) > shown:
         sys.stderr.write(f"sassay: {len(lines) - shown} more; --format json lists all\n")

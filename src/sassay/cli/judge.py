@@ -121,7 +121,7 @@ def report_and_status(
         ),
     )
     emit(report, outputs)
-    if report.command != "code":
+    if report.command != "code" and not outputs.is_read_here():
         say_diagnostics(*opened)
     return _status(judging, diff, check)
 

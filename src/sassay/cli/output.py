@@ -48,6 +48,10 @@ class Outputs:
             return True
         return self.path is None and sys.stdout.isatty()
 
+    def is_read_here(self) -> bool:
+        """Whether a person reads the report, and so its diagnostics, on this terminal."""
+        return self.main is Format.TERMINAL and self.path is None and sys.stdout.isatty()
+
     def width(self) -> int:
         """Columns of terminal output: the terminal's, `COLUMNS`, or 100 into a pipe."""
         if self.path is None and (sys.stdout.isatty() or os.environ.get("COLUMNS")):

@@ -94,7 +94,8 @@ def show_command(
         ),
     )
     emit(report, outputs)
-    say_diagnostics(opened)
+    if not outputs.is_read_here():
+        say_diagnostics(opened)
 
 
 def with_kernels(state: State, kernels: tuple[Kernel, ...]) -> State:
