@@ -50,6 +50,7 @@ def test_a_flipped_bit_anywhere_is_noticed(capture: Path) -> None:
                 for kernel in read_capture(capture, store).kernels:
                     store.sass(kernel.code.sass or "")
                     store.ptx(kernel.code.ptx or "")
+                    store.lines(kernel.code.lines or "")
         file.write_bytes(content)
 
 

@@ -178,6 +178,7 @@ class _Builder:
         if not self._wants(cubin.arch):
             self._filtered += 1
             return
+        locations = cubin.locations or {}
         for kernel in cubin.kernels:
             entry, ptx_version, ptx_ref = entries.get(kernel.symbol, (None, None, None))
             toolchain = _toolchain(cubin, artifact, ptx_version)
@@ -189,7 +190,15 @@ class _Builder:
                 code_bytes=kernel.code_bytes,
                 digest=kernel.digest,
                 sass_ref=kernel.sass_ref,
-                origin=Origin(artifact.source, toolchain, artifact.compile, entry, ptx_ref),
+                origin=Origin(
+                    artifact.source,
+                    toolchain,
+                    artifact.compile,
+                    entry,
+                    ptx_ref,
+                    cubin.lines_ref,
+                    locations.get(kernel.symbol),
+                ),
             )
             merge(self._drafts, draft)
         self._add_functions(cubin, artifact.source)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.capture.decode import BatchDecoder, sass_facts
+from sassay.capture.lines import defined_at
 from sassay.containers.cubin import Cubin, read_cubin
 from sassay.errors import FormatError
-from sassay.model.artifact import Toolchain
+from sassay.model.artifact import SourceLocation, Toolchain
 from sassay.model.kernel import Launch, Resources
 from sassay.sources.record_cache import RecordCache
 
@@ -57,6 +58,9 @@ class CubinFacts(msgspec.Struct, frozen=True):
 
     Attributes:
         nvdisasm: Version of what counted it, None where nothing could.
+        lines_ref: Digest of its line tables in a code store, None where it holds none.
+        locations: Where its kernels are defined, as its line tables say, by symbol; None where
+            nobody asked, since a front end's metadata said so.
     """
 
     arch: str
@@ -64,6 +68,12 @@ class CubinFacts(msgspec.Struct, frozen=True):
     nvdisasm: str | None
     kernels: tuple[KernelFacts, ...]
     functions: tuple[FunctionFacts, ...]
+    lines_ref: str | None = None
+    locations: dict[str, SourceLocation] | None = None
+
+    def answers(self, artifact: Artifact) -> bool:
+        """Whether nothing is missing for an artifact with these bytes."""
+        return self.lines_ref is None or self.locations is not None or not _unnamed(artifact)
 
 
 class CubinCache:
@@ -100,17 +110,22 @@ class CubinCache:
             SassayError: It cannot be read.
         """
         digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
-        if digest in self._fresh:
-            return self._fresh[digest]
+        fresh = self._fresh.get(digest)
+        if fresh is not None and fresh.answers(artifact):
+            return fresh
         known = self._records.load(digest)
-        if known is not None and known.nvdisasm == self._disassembler.version(known.arch):
+        if (
+            known is not None
+            and known.nvdisasm == self._disassembler.version(known.arch)
+            and known.answers(artifact)
+        ):
             if self._wants(known.arch):
                 self._recall(known, artifact)
             return known
         cubin = read_cubin(self._reader.data(artifact), artifact=artifact.source.path)
         if not self._wants(cubin.arch):
             return CubinFacts(cubin.arch, cubin.toolchain, None, (), ())
-        facts = self._fresh[digest] = self._read(cubin)
+        facts = self._fresh[digest] = self._read(cubin, artifact)
         return facts
 
     def keep(self) -> None:
@@ -128,9 +143,12 @@ class CubinCache:
             self._decoder.recall(
                 function.key, facts.arch, sass_facts(function.census, function.spills)
             )
-        self._store.promise([kernel.sass_ref for kernel in facts.kernels], artifact)
+        held = [kernel.sass_ref for kernel in facts.kernels]
+        if facts.lines_ref is not None:
+            held.append(facts.lines_ref)
+        self._store.promise(held, artifact)
 
-    def _read(self, cubin: Cubin) -> CubinFacts:
+    def _read(self, cubin: Cubin, artifact: Artifact) -> CubinFacts:
         kernels = []
         for kernel in cubin.kernels:
             sass_ref = self._store.put_sass(kernel.sass)
@@ -151,13 +169,22 @@ class CubinCache:
             key = f"{cubin.arch}:{hashlib.sha256(code).hexdigest()}"
             self._decoder.add(key, cubin.arch, code)
             functions.append(FunctionFacts(function.symbol, key, len(code)))
+        locations = None
+        if cubin.lines is not None and _unnamed(artifact):
+            locations = defined_at(cubin.lines, artifact=artifact.source.path)
         return CubinFacts(
             arch=cubin.arch,
             toolchain=cubin.toolchain,
             nvdisasm=self._disassembler.version(cubin.arch),
             kernels=tuple(kernels),
             functions=tuple(functions),
+            lines_ref=None if cubin.lines is None else self._store.put_lines(cubin.lines),
+            locations=locations,
         )
+
+
+def _unnamed(artifact: Artifact) -> bool:
+    return artifact.compile is None or artifact.compile.location is None
 
 
 def _counted(facts: CubinFacts, decoder: BatchDecoder) -> CubinFacts:

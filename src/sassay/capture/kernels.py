@@ -41,6 +41,7 @@ class Draft:
     Attributes:
         sass_ref: Digest in the code store; None for PTX that stands alone.
         ptx_refs: Digests of the PTX modules in the code store.
+        lines_refs: Digests of line tables, each with that of the PTX of its compilation.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Draft:
     toolchains: set[Toolchain] = field(default_factory=set)
     locations: set[SourceLocation] = field(default_factory=set)
     ptx_refs: set[str] = field(default_factory=set)
+    lines_refs: set[tuple[str | None, str]] = field(default_factory=set)
 
     def absorb(self, other: Draft) -> None:
         """Add the places of an equal kernel."""
@@ -68,6 +70,7 @@ class Draft:
         self.toolchains |= other.toolchains
         self.locations |= other.locations
         self.ptx_refs |= other.ptx_refs
+        self.lines_refs |= other.lines_refs
 
 
 @dataclass(slots=True, frozen=True)
@@ -79,6 +82,8 @@ class Origin:
     compile: CompileInfo | None = None
     ptx: EntryFacts | None = None
     ptx_ref: str | None = None
+    lines_ref: str | None = None
+    location: SourceLocation | None = None
 
 
 def make_draft(
@@ -107,6 +112,8 @@ def make_draft(
     location = info.location if info is not None else None
     if location is None and entry is not None:
         location = entry.location
+    if location is None:
+        location = origin.location
     return Draft(
         id=hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[
             :ID_DIGITS
@@ -128,6 +135,7 @@ def make_draft(
         toolchains={origin.toolchain},
         locations={location} if location is not None else set(),
         ptx_refs={origin.ptx_ref} if origin.ptx_ref is not None else set(),
+        lines_refs={(origin.ptx_ref, origin.lines_ref)} if origin.lines_ref is not None else set(),
     )
 
 
@@ -175,9 +183,16 @@ def finish(draft: Draft, sass: Census | None, spills: tuple[int, int] | None) ->
         toolchains=tuple(sorted(draft.toolchains, key=_toolchain_order)),
         metadata=draft.metadata,
         location=min(draft.locations, default=None),
-        code=CodeRefs(ptx=min(draft.ptx_refs, default=None), sass=draft.sass_ref),
+        code=_code_refs(draft),
         ptx_digest=draft.ptx_digest,
     )
+
+
+def _code_refs(draft: Draft) -> CodeRefs:
+    """The first PTX, and line tables of the same compilation where it has some."""
+    ptx = min(draft.ptx_refs, default=None)
+    lines = min((ref for beside, ref in draft.lines_refs if beside == ptx), default=None)
+    return CodeRefs(ptx=ptx, sass=draft.sass_ref, lines=lines)
 
 
 def _ordered(census: Census | None) -> dict[str, int] | None:

@@ -263,7 +263,7 @@ def _fill(scratch: Path, state: State, store: CodeArchive) -> None:
             {
                 ref
                 for kernel in state.kernels
-                for ref in (kernel.code.ptx, kernel.code.sass)
+                for ref in (kernel.code.ptx, kernel.code.sass, kernel.code.lines)
                 if ref is not None
             }
         ):

@@ -16,6 +16,7 @@ from sassay.containers.cubin import read_cubin
 from sassay.errors import FormatError, InputError, LimitError, SassayError
 from sassay.model.artifact import ArtifactKind
 from sassay.model.code import SassCode
+from sassay.model.lines import LineSections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +47,7 @@ class BlobSource(Protocol):
 class CodeArchive:
     """Code of any number of states, by digest. Safe to use from several threads.
 
-    SASS and PTX share one space of digests: a digest covers the layer, too.
+    SASS, PTX and line tables share one space of digests: a digest covers the kind, too.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,14 @@ class CodeArchive:
             The digest under which it is kept.
         """
         return self._put(b"P" + text.encode("utf-8", "surrogatepass"))
+
+    def put_lines(self, sections: LineSections) -> str:
+        """Keep the line tables of a cubin.
+
+        Returns:
+            The digest under which they are kept.
+        """
+        return self._put(b"L" + msgspec.msgpack.encode(sections, order="deterministic"))
 
     @staticmethod
     def ptx_digest(text: bytes) -> str:
@@ -108,6 +117,21 @@ class CodeArchive:
         if blob[:1] != b"P":
             raise FormatError("is no PTX", artifact=f"code {digest}")
         return blob[1:].decode("utf-8", "surrogatepass")
+
+    def lines(self, digest: str) -> LineSections:
+        """The line tables kept under `digest`.
+
+        Raises:
+            InputError: They are not held.
+            FormatError: What is held was damaged.
+        """
+        blob = self._get(digest)
+        try:
+            if blob[:1] != b"L":
+                raise FormatError("is no line table", artifact=f"code {digest}")
+            return msgspec.msgpack.decode(memoryview(blob)[1:], type=LineSections)
+        except msgspec.DecodeError as error:
+            raise FormatError(str(error), artifact=f"code {digest}") from error
 
     def promise(self, digests: Iterable[str], artifact: Artifact) -> None:
         """Keep nothing yet: the code under these digests is read out of an artifact when asked for.
@@ -191,8 +215,11 @@ class CodeArchive:
                 self.put_ptx(found.data.decode("utf-8", "replace"))
                 continue
             with contextlib.suppress(SassayError):  # what cannot be read was said when it was found
-                for kernel in read_cubin(found.data, artifact=found.source.path).kernels:
+                cubin = read_cubin(found.data, artifact=found.source.path)
+                for kernel in cubin.kernels:
                     self.put_sass(kernel.sass)
+                if cubin.lines is not None:
+                    self.put_lines(cubin.lines)
 
     def _get(self, digest: str) -> bytes:
         raw = self._raw.get(digest)

@@ -79,11 +79,13 @@ class Resources(msgspec.Struct, frozen=True):
 class CodeRefs(msgspec.Struct, frozen=True):
     """Digests under which a code store holds the code of a kernel, per layer.
 
-    The PTX blob is the whole module; the kernel's symbol selects its entry.
+    The PTX blob is the whole module; the kernel's symbol selects its entry. So it is with the
+    line tables of its cubin, which belong to that PTX where there is one.
     """
 
     ptx: str | None = None
     sass: str | None = None
+    lines: str | None = None
 
     def of(self, layer: Layer) -> str | None:
         """The digest of one layer."""
