@@ -108,6 +108,25 @@ def test_arithmetic_rounds_once(kind: str, base: str, data: st.DataObject) -> No
     check(f"{base}.rn.{kind}", form, operands, models[base])
 
 
+@pytest.mark.parametrize("form", [F16, BF16, F32, F64], ids=["f16", "bf16", "f32", "f64"])
+def test_fused_sums_that_a_wider_format_would_round_twice(form: Format) -> None:
+    # (1 + 2^-p)(1 + 2^-q) lies on a tie of the format; a tiny third operand decides it.
+    digits, one = form.mantissa + 1, form.bias << form.mantissa
+    low, high = digits // 2, digits - digits // 2
+    a, b = one | 1 << form.mantissa - low, one | 1 << form.mantissa - high
+    sign = 1 << form.bits - 1
+    least = 1
+    operands = [
+        (a ^ x, b ^ y, c ^ z)
+        for x in (0, sign)
+        for y in (0, sign)
+        for z in (0, sign)
+        for c in (0, least, 1 << form.mantissa, (form.bias // 3) << form.mantissa)
+    ]
+    name = next(kind for kind, known in FORMATS.items() if known is form)
+    check(f"fma.rn.{name}", form, operands, lambda a, b, c: exact.fma(a, b, c, form))
+
+
 @pytest.mark.parametrize("mode", ["rz", "rm", "rp"])
 @pytest.mark.parametrize("base", ["add", "mul", "fma", "div", "sqrt", "rcp"])
 @SETTINGS

@@ -143,3 +143,39 @@ def test_guarded_and_predicated_warp_operations() -> None:
     assert got.tolist() == ([3] * 32 + [0xFFFFFFFF] * 32) * 2
     got = run("mov.u32 %r9, %lanemask_lt; popc.b32 %r9, %r9;")
     assert got.tolist() == [thread % 32 for thread in range(128)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_tiles_are_spread_over_a_warp(turned: bool) -> None:
+    # Element (row, column) of tile i is 256 i + 16 row + column, each row at an address of its own.
+    trans = ".trans" if turned else ""
+    body = f"""
+    .shared .align 16 .b8 tile[512];
+    mov.u32 %r0, %laneid; mov.u32 %r1, tile; mul.lo.u32 %r2, %r0, 16; add.u32 %r1, %r1, %r2;
+    shr.u32 %r3, %r0, 3; and.b32 %r4, %r0, 7; shl.b32 %r3, %r3, 8; shl.b32 %r4, %r4, 4; or.b32 %r3, %r3, %r4;
+    mov.u32 %r5, 0;
+    LOOP: shl.b32 %r6, %r5, 1; add.u32 %r7, %r1, %r6; add.u32 %r8, %r3, %r5; cvt.u16.u32 %s1, %r8;
+    st.shared.u16 [%r7], %s1; add.u32 %r5, %r5, 1; setp.lt.u32 %p0, %r5, 8; @%p0 bra LOOP;
+    bar.warp.sync -1;
+    ldmatrix.sync.aligned.m8n8.x4{trans}.shared.b16 {{%r10, %r11, %r12, %r13}}, [%r1];
+    bar.warp.sync -1;
+    stmatrix.sync.aligned.m8n8.x4{trans}.shared.b16 [%r1], {{%r10, %r11, %r12, %r13}};
+    bar.warp.sync -1;
+    ld.shared.v4.b32 {{%r20, %r21, %r22, %r23}}, [%r1];
+    ld.param.u64 %d0, [p0]; mul.wide.u32 %d1, %r0, 32; add.s64 %d0, %d0, %d1;
+    st.global.v4.b32 [%d0], {{%r10, %r11, %r12, %r13}}; st.global.v4.b32 [%d0+16], {{%r20, %r21, %r22, %r23}};
+    ret;"""
+    result = launch(body, [np.zeros((32, 16), np.uint16)], block=32)
+    assert result.trap is None, str(result.trap)
+    assert result.arrays[0] is not None
+    for lane in range(32):
+        held = result.arrays[0][lane].tolist()
+        for tile in range(4):
+            for half in range(2):
+                row, column = lane // 4, lane % 4 * 2 + half
+                if turned:
+                    row, column = column, row
+                assert held[2 * tile + half] == 256 * tile + 16 * row + column
+        # What is stored again is what was there.
+        first = 256 * (lane // 8) + 16 * (lane % 8)
+        assert held[8:] == list(range(first, first + 8))

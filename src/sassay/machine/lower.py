@@ -14,6 +14,7 @@ from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
 from sassay.machine.program import Block, Op, Place, Program
+from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array
 from sassay.machine.variables import (
     Area,
@@ -34,7 +35,7 @@ Key = tuple[int, int, str]
 """A label: expansion of a body, scope, name."""
 
 MAX_OPS = 1 << 20
-_IGNORED_DIRECTIVES = (".pragma", ".callprototype", ".calltargets", ".loc", ".file", ".alias")
+_IGNORED_DIRECTIVES = (".pragma", ".callprototype", ".calltargets", ".alias")
 
 
 @dataclass
@@ -355,6 +356,8 @@ _WARP = {
     "match": instructions.match,
     "redux": instructions.reduce,
     "elect": instructions.elect,
+    "ldmatrix": tiles,
+    "stmatrix": tiles,
 }
 _PLAIN = {
     "mov": instructions.move,

@@ -1,0 +1,126 @@
+"""What the kernels of the corpus should give, in plain numpy and Python, in the same order."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tests.machine import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def widen(words: Array) -> Array:
+    """bf16 words as float32."""
+    return (words.astype(np.uint32) << np.uint32(16)).view(np.float32)
+
+
+def to_bf16(values: Array) -> Array:
+    """Float32 as bf16 words, to nearest even, by the exact model."""
+    flat = [exact.encode(exact.decode(int(word), exact.F32), exact.BF16) for word in values.reshape(-1).view(np.uint32)]
+    return np.array(flat, np.uint16).reshape(values.shape)
+
+
+def _fma32(a: Array, c: Array) -> Array:
+    """`a * a + c`, rounded once."""
+    found = [
+        exact.fma(x, x, z, exact.F32)
+        for x, z in zip(a.view(np.uint32).tolist(), c.view(np.uint32).tolist(), strict=True)
+    ]
+    return np.array(found, np.uint32).view(np.float32)
+
+
+def rmsnorm(x: Array, weight: Array, _out: Array, width: int, eps: float) -> Array:
+    """96 threads: serial fused sums, a butterfly in each warp, a serial sum over three warps."""
+    rows = widen(x)
+    out = np.empty_like(x)
+    for number, row in enumerate(rows):
+        sums = np.zeros(96, np.float32)
+        for start in range(0, width, 96):
+            part = row[start : start + 96]
+            sums[: len(part)] = _fma32(part, sums[: len(part)])
+        lanes = sums.reshape(3, 32)
+        for step in (16, 8, 4, 2, 1):
+            lanes = lanes + lanes[:, np.arange(32) ^ step]
+        total = np.float32(0)
+        for warp in range(3):
+            total += lanes[warp, 0]
+        scale = np.float32(1) / np.sqrt(total / np.float32(width) + np.float32(eps))
+        out[number] = to_bf16(row * scale * widen(weight))
+    return out
+
+
+def histogram(data: Array, _bins: Array, _count: int) -> Array:
+    return np.bincount(data, minlength=256).astype(np.uint32)
+
+
+def sort_rows(rows: Array) -> Array:
+    return np.sort(rows, axis=1)
+
+
+def powers(base: Array, exponent: Array, _out: Array, _count: int) -> Array:
+    pairs = zip(base.tolist(), exponent.tolist(), strict=True)
+    return np.array([pow(b, e, 1000003) for b, e in pairs], np.uint64)
+
+
+def collatz(start: Array, _steps: Array, _count: int) -> Array:
+    found = []
+    for number in start.tolist():
+        taken, value = 0, number
+        while value != 1:
+            value = value // 2 if value % 2 == 0 else 3 * value + 1
+            taken += 1
+        found.append(taken)
+    return np.array(found, np.int32)
+
+
+def halves(a: Array, b: Array, _out: Array, _count: int) -> Array:
+    found = []
+    for x, y in zip(a.reshape(-1).view(np.uint16).tolist(), b.reshape(-1).view(np.uint16).tolist(), strict=True):
+        top = exact.extreme(x, y, exact.F16, largest=True)
+        third = exact.mul(top, exact.add(x, y, exact.F16), exact.F16)
+        found.append(exact.fma(x, y, third, exact.F16))
+    return np.array(found, np.uint16).view(np.float16).reshape(a.shape)
+
+
+def quantize(x: Array, scale: Array, _out: Array, _width: int) -> Array:
+    scaled = x * (np.float32(1) / scale)[:, None]
+    found = []
+    for word in scaled.reshape(-1).view(np.uint32).tolist():
+        value = exact.decode(word, exact.F32)
+        negative = bool(exact.sign_of(word, exact.F32))
+        found.append(exact.encode(value, exact.E4M3, negative_zero=negative))
+    return np.array(found, np.uint8).reshape(x.shape)
+
+
+def polynomial(x: Array, _out: Array, _count: int) -> Array:
+    def word(value: float) -> int:
+        return int(np.array(value).view(np.uint64))
+
+    found = []
+    for value in x.tolist():
+        third = exact.div(word(1.0), word(value), exact.F64)
+        inner = exact.fma(word(value), word(0.1), word(-0.3), exact.F64)
+        inner = exact.fma(inner, word(value), word(0.7), exact.F64)
+        found.append(exact.fma(inner, word(value), third, exact.F64))
+    return np.array(found, np.uint64).view(np.float64)
+
+
+def softmax(x: Array, _out: Array, _width: int) -> Array:
+    weight = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def trigonometry(x: Array, _out: Array, _count: int) -> Array:
+    return np.array([math.sin(v) + math.exp(v) * math.erf(v) + abs(v) ** float(np.float32(1.7)) for v in x.tolist()])
+
+
+REFERENCES: dict[str, Callable[..., Array]] = {
+    function.__name__: function
+    for function in (rmsnorm, histogram, sort_rows, powers, collatz, halves, quantize, polynomial, softmax, trigonometry)
+}
