@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sassay.model.kernel import Kernel
+    from sassay.model.lines import KernelLines
     from sassay.model.state import State
     from sassay.report import Listing
 
@@ -36,6 +37,9 @@ def show_command(
     layer: Annotated[
         o.LayerChoice | None, typer.Option("--layer", help="Print the kernel's code too.")
     ] = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Count the instructions of each source line.")
+    ] = False,
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,
@@ -75,8 +79,9 @@ def show_command(
         )
         shown = _of_families(opened, globs)
         chosen = one_or_more([shown], kernel) if kernel else ()
-        single = _single(chosen, kernel, layer)
+        single = _single(chosen, kernel, wanted=bool(layer or lines))
         listing = _listing(session, single, layer) if single and layer else None
+        counted = _lines(session, single) if lines else None
     if chosen and single is None:
         shown = with_kernels(shown, chosen)
     report = Report(
@@ -84,6 +89,7 @@ def show_command(
         states=(shown,),
         kernel=single,
         listing=listing,
+        lines=counted,
         options=ReportOptions(
             rendering="summary" if summary else "delta",
             limit=limit,
@@ -128,18 +134,24 @@ def _of_families(state: State, globs: Sequence[str]) -> State:
     return with_kernels(state, kept)
 
 
-def _single(
-    chosen: Sequence[Kernel], wanted: str | None, layer: o.LayerChoice | None
-) -> Kernel | None:
+def _single(chosen: Sequence[Kernel], name: str | None, *, wanted: bool) -> Kernel | None:
     if len(chosen) == 1:
         return chosen[0]
-    if chosen and layer:
+    if chosen and wanted:
         listed = ", ".join(f"{kernel.id} ({kernel.arch})" for kernel in chosen[:_LISTED])
         more = "" if len(chosen) <= _LISTED else f" and {len(chosen) - _LISTED} more"
         raise UsageError(
-            f"{wanted!r} names {len(chosen)} kernels", hint=f"choose an id: {listed}{more}"
+            f"{name!r} names {len(chosen)} kernels", hint=f"choose an id: {listed}{more}"
         )
     return None
+
+
+def _lines(session: Session, kernel: Kernel | None) -> KernelLines:
+    from sassay.capture.lines import read_kernel_lines
+
+    if kernel is None:
+        raise UsageError("--lines needs a KERNEL", hint="`sassay show STATE` lists them")
+    return read_kernel_lines(kernel, session.store, session.disassembler)
 
 
 def _listing(session: Session, kernel: Kernel, layer: o.LayerChoice) -> Listing:

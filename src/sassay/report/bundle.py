@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sassay.model.change import CodeDiff, Diff
     from sassay.model.finding import Check
     from sassay.model.kernel import Kernel
+    from sassay.model.lines import KernelLines
     from sassay.model.state import State
 
 
@@ -88,6 +89,7 @@ class Report:
             that nobody asked the code of; pages that are read from the top leave it out.
         kernel: `show STATE KERNEL`: the kernel to show, of the only state.
         listing: The code of `kernel`, where a disassembler knows it.
+        lines: What each source line of `kernel` became, where that was asked for.
         options: How much to show.
     """
 
@@ -99,4 +101,5 @@ class Report:
     linked_code: tuple[CodeDiff, ...] = ()
     kernel: Kernel | None = None
     listing: Listing | None = None
+    lines: KernelLines | None = None
     options: ReportOptions = field(default_factory=ReportOptions)

@@ -26,6 +26,7 @@ from sassay.model.change import (
 )
 from sassay.model.finding import Finding, RuleOutcome, Verdict
 from sassay.model.kernel import Function, Kernel
+from sassay.model.lines import KernelLines
 from sassay.model.state import Diagnostic, Evidence
 
 
@@ -70,6 +71,7 @@ class StateDocument(msgspec.Struct, frozen=True):
         kernels: Sorted by family, architecture, name and id.
         functions: Device functions with code sections of their own; no kernel counts them.
         listing: The code of the kernel that was asked for; null without one.
+        lines: What each source line of that kernel became; null where it was not asked for.
         diagnostics: What kept sassay from reading something, or what a reader should know.
         omitted: Entries left out of this document, by list.
     """
@@ -83,6 +85,7 @@ class StateDocument(msgspec.Struct, frozen=True):
     kernels: tuple[Kernel, ...]
     functions: tuple[Function, ...]
     listing: ListingDocument | None
+    lines: KernelLines | None
     diagnostics: tuple[Diagnostic, ...]
     omitted: Mapping[str, int]
 

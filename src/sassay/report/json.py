@@ -88,6 +88,7 @@ def _state(report: Report, omitted: dict[str, int]) -> StateDocument:
         kernels=_cut(report, "kernels", kernels, omitted, summary=report.kernel is None),
         functions=_cut(report, "functions", state.functions, omitted, summary=True),
         listing=listing,
+        lines=report.lines,
         diagnostics=state.diagnostics,
         omitted=omitted,
     )

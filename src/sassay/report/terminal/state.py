@@ -9,6 +9,7 @@ from sassay.report.names import location_text
 from sassay.report.numbers import count, evidence, plural, scalar, size
 from sassay.report.select import instances, left_out
 from sassay.report.terminal.code import listing
+from sassay.report.terminal.lines import source_lines
 from sassay.report.terminal.page import Column
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def kernel_page(page: Page, report: Report, kernel: Kernel) -> None:
         if options.rendering != "summary":
             page.blank()
             _census(page, by_opcode, "opcode")
+    if report.lines is not None:
+        source_lines(page, report.lines, options)
     if report.listing is not None:
         listing(page, report.listing)
 
