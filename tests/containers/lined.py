@@ -49,8 +49,12 @@ LINED = """
     lg2.approx.f32 %f3, %f2;
     .loc 2 6 2, function_name $L__names, inlined_at 1 12 7
     mul.f32 %f4, %f3, %f1;
+    .loc 1 0 0
+    .loc 2 8 3, function_name $L__names, inlined_at 1 0 0
+    mul.f32 %f5, %f4, %f1;
     .loc 1 13 3
 again:
+    add.f32 %f4, %f4, %f5;
     add.f32 %f4, %f4, %f3;
     .loc 1 0 0
     sub.u32 %r1, %r1, 1;

@@ -45,6 +45,7 @@ def test_inlined_calls_name_their_functions_and_every_line_around_them() -> None
     deep = (Frame("/opt/math.cuh", 2, "deep"), Frame("kernels/b.cuh", 20, "mid"), *around)
     assert deep in chains
     assert around in chains
+    assert (Frame("kernels/b.cuh", 8, "inner"), Frame("kernels/a.cu", 0, "outer")) in chains
     assert (Frame("kernels/a.cu", 90000, "plain"),) in {
         lines.source["plain"].chain(site) for site in lines.source["plain"].sites.tolist()
     }

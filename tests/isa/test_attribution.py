@@ -132,7 +132,11 @@ def test_ptx_chains_follow_the_locs_of_the_text() -> None:
     assert by_opcode["lg2.approx.f32"] == (
         Frame("/opt/math.cuh", 2, "deep"), Frame("kernels/b.cuh", 20, "mid"), mid, outer,
     )  # fmt: skip
-    assert by_opcode["mul.f32"] == (mid, outer)
+    assert by_opcode["mul.f32"] == (
+        Frame("kernels/b.cuh", 8, "inner"),
+        Frame("kernels/a.cu", 0, "outer"),
+    )
+    assert (mid, outer) in lines.chains
     assert by_opcode["sub.u32"] == ()
     assert by_opcode["setp.ne.u32"] == (Frame("kernels/a.cu", 14, "outer"),)
     assert lines.ptx_lines is not None

@@ -61,9 +61,10 @@ def defined_at(sections: LineSections, *, artifact: str) -> dict[str, SourceLoca
     with contextlib.suppress(SassayError):
         source, _ = tables(sections, artifact=artifact)
         for symbol, table in (source or {}).items():
-            chain = next((table.chain(site) for site in table.sites.tolist() if site >= 0), ())
-            if chain:
-                found[symbol] = SourceLocation(chain[-1].file, chain[-1].line)
+            outermost = (table.chain(site)[-1] for site in table.sites.tolist() if site >= 0)
+            frame = next((frame for frame in outermost if frame.line), None)
+            if frame is not None:
+                found[symbol] = SourceLocation(frame.file, frame.line)
     return found
 
 

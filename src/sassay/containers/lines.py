@@ -305,12 +305,9 @@ class _Sites:
         )
 
     def _rows(self, symbol: str, part: Sequence) -> list[int]:
-        rows: list[int] = []
+        every: list[int] = []
         columns = zip(part.file, part.lines, part.calls, part.names, strict=True)
         for file, line, call, name in columns:
-            if not line:
-                rows.append(NOWHERE)
-                continue
             function = None if name == NO_NAME else self._name(name, part)
             if not call:
                 function = symbol
@@ -318,8 +315,10 @@ class _Sites:
                 # Triton gives every inlined call the kernel's own name.
                 function = None
             frame = Frame(part.files.get(file, self._unnamed), line, function)
-            rows.append(self._number(frame, rows[call - 1] if call else NOWHERE, part))
-        return rows
+            every.append(self._number(frame, every[call - 1] if call else NOWHERE, part))
+        # Line 0 may be a call's, whose line is not known; of itself it says nothing.
+        known = zip(every, part.lines, strict=True)
+        return [site if line else NOWHERE for site, line in known]
 
     def _number(self, frame: Frame, caller: int, part: Sequence) -> int:
         found = self._numbers.get((frame, caller))

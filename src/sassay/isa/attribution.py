@@ -174,13 +174,14 @@ def _count(counted: Counted | None) -> _Part | None:
             rest[opcode] += count
             continue
         chain = lines.chains[site]
-        places = [SourceLocation(frame.file, frame.line) for frame in chain]
-        own[places[0]][opcode] += count
-        for place in set(places):
+        # The innermost line is known, those of calls may be 0.
+        places = dict.fromkeys(SourceLocation(each.file, each.line) for each in chain if each.line)
+        own[next(iter(places))][opcode] += count
+        for place in places:
             inclusive[place][opcode] += count
-        for place, frame in zip(places, chain, strict=True):
-            if frame.function is not None:
-                names[place].add(frame.function)
+        for frame in chain:
+            if frame.line and frame.function is not None:
+                names[SourceLocation(frame.file, frame.line)].add(frame.function)
     return _Part(own, inclusive, names, rest)
 
 

@@ -14,7 +14,7 @@ class Frame(msgspec.Struct, frozen=True, order=True):
 
     Attributes:
         file: Path as the compiler wrote it.
-        line: Counts from 1.
+        line: Counts from 1; 0 for a call whose line the compiler does not know.
         function: Symbol of the function that the line stands in; None where the compiler does
             not say, as Triton does not for what it inlines.
     """
