@@ -102,7 +102,7 @@ def test_a_kernel_that_fails_is_named_and_the_others_are_captured(tmp_path: Path
     manifest(folder, {"copy_rows": 4, "round_rows": 4}, "row.to(tl.no_such_type)")
     result = run("compile", "bad/kernels.toml", "-o", "x.sassay", "--arch", "sm_90", cwd=tmp_path)
     assert result.status == 2
-    assert "1 kernels, 1 families, 1 failed" in result.stdout
+    assert "1 kernel, 1 family, 1 failed" in result.stdout
     assert "no_such_type" in result.stderr
     assert "kernels.py" in result.stderr
     number = KERNELS.splitlines().index("    tl.store(target + at, ROUND)") + 1
