@@ -104,9 +104,7 @@ def encode(value: Number, form: Format, mode: str = "rn", *, negative_zero: bool
     whole = abs(to_integer(value / unit, mode))
     rounded = whole * unit
     if rounded > form.largest:
-        toward_zero = (
-            mode == "rz" or (mode == "rm" and value > 0) or (mode == "rp" and value < 0)
-        )
+        toward_zero = mode == "rz" or (mode == "rm" and value > 0) or (mode == "rp" and value < 0)
         if form.finite or toward_zero:
             return sign | encode(form.largest, form)
         return sign | top
@@ -186,9 +184,9 @@ def div(a: int, b: int, form: Format, mode: str = "rn") -> int:
 
 def sqrt(a: int, form: Format, mode: str = "rn") -> int:
     x = decode(a, form)
-    if x == NAN or x == NINF or (isinstance(x, Fraction) and x < 0):
+    if x in (NAN, NINF) or (isinstance(x, Fraction) and x < 0):
         return encode(NAN, form)
-    if x == INF or x == 0:
+    if x in (INF, 0):
         return a
     assert isinstance(x, Fraction)
     # Enough bits that what is cut off cannot matter, and a bit that says whether any was.
@@ -212,7 +210,7 @@ def flush(word: int, form: Format) -> int:
 def extreme(a: int, b: int, form: Format, *, largest: bool, nan: bool = False) -> int:
     """`min` or `max`."""
     x, y = decode(a, form), decode(b, form)
-    if x == NAN or y == NAN:
+    if NAN in (x, y):
         if nan or x == y:
             return form.nan
         return b if x == NAN else a

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from sassay.machine import Launch, Program, Result, load_program, run
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def apply(
     result = run(program, Launch(padded // BLOCK, BLOCK, arrays))
     assert result.trap is None, result.trap
     found = []
-    for array in result.arrays[len(sources) :]:
-        assert array is not None
-        found.append([int(each) for each in array[:count]])
+    for written in result.arrays[len(sources) :]:
+        assert written is not None
+        found.append([int(each) for each in written[:count]])
     return found

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from tests.machine import exact
 
 if TYPE_CHECKING:
@@ -22,7 +21,10 @@ def widen(words: Array) -> Array:
 
 def to_bf16(values: Array) -> Array:
     """Float32 as bf16 words, to nearest even, by the exact model."""
-    flat = [exact.encode(exact.decode(int(word), exact.F32), exact.BF16) for word in values.reshape(-1).view(np.uint32)]
+    flat = [
+        exact.encode(exact.decode(int(word), exact.F32), exact.BF16)
+        for word in values.reshape(-1).view(np.uint32)
+    ]
     return np.array(flat, np.uint16).reshape(values.shape)
 
 
@@ -81,7 +83,9 @@ def collatz(start: Array, _steps: Array, _count: int) -> Array:
 
 def halves(a: Array, b: Array, _out: Array, _count: int) -> Array:
     found = []
-    for x, y in zip(a.reshape(-1).view(np.uint16).tolist(), b.reshape(-1).view(np.uint16).tolist(), strict=True):
+    for x, y in zip(
+        a.reshape(-1).view(np.uint16).tolist(), b.reshape(-1).view(np.uint16).tolist(), strict=True
+    ):
         top = exact.extreme(x, y, exact.F16, largest=True)
         third = exact.mul(top, exact.add(x, y, exact.F16), exact.F16)
         found.append(exact.fma(x, y, third, exact.F16))
@@ -117,10 +121,26 @@ def softmax(x: Array, _out: Array, _width: int) -> Array:
 
 
 def trigonometry(x: Array, _out: Array, _count: int) -> Array:
-    return np.array([math.sin(v) + math.exp(v) * math.erf(v) + abs(v) ** float(np.float32(1.7)) for v in x.tolist()])
+    return np.array(
+        [
+            math.sin(v) + math.exp(v) * math.erf(v) + abs(v) ** float(np.float32(1.7))
+            for v in x.tolist()
+        ]
+    )
 
 
 REFERENCES: dict[str, Callable[..., Array]] = {
     function.__name__: function
-    for function in (rmsnorm, histogram, sort_rows, powers, collatz, halves, quantize, polynomial, softmax, trigonometry)
+    for function in (
+        rmsnorm,
+        histogram,
+        sort_rows,
+        powers,
+        collatz,
+        halves,
+        quantize,
+        polynomial,
+        softmax,
+        trigonometry,
+    )
 }

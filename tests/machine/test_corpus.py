@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sassay.machine import Launch, load_program, run
 from tests.machine.references import REFERENCES
+
+from sassay.machine import Launch, load_program, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,9 @@ def make(argument: dict[str, Any]) -> Any:
 def test_corpus(module: Path, described: dict[str, Any]) -> None:
     arguments = [make(each) for each in described["arguments"]]
     program = load_program(module.read_text(encoding="utf-8"), described["entry"])
-    launch = Launch(described["grid"], described["block"], arguments, shared=described.get("shared", 0))
+    launch = Launch(
+        described["grid"], described["block"], arguments, shared=described.get("shared", 0)
+    )
     result = run(program, launch)
     assert result.trap is None, str(result.trap)
     assert result.label == described["label"]

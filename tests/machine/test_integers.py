@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 SETTINGS = settings(max_examples=5, deadline=None)
 Rows = list[tuple[int, ...]]
 
-_BORDERS = [0, 1, 2, 5, 31, 32, 33, 63, 64, 255, *((1 << b) + d for b in (15, 16, 31, 32, 63) for d in (-1, 0))]
+_BORDERS = [
+    0,
+    1,
+    2,
+    5,
+    31,
+    32,
+    33,
+    63,
+    64,
+    255,
+    *((1 << b) + d for b in (15, 16, 31, 32, 63) for d in (-1, 0)),
+]
 _BORDERS += [(1 << 64) - each for each in _BORDERS[1:]]
 _PICK = Random(7)
 FIXED: Rows = [
@@ -81,20 +93,40 @@ def test_arithmetic(bits: int, kind: str, drawn: Rows) -> None:
     }
     for base, model in models.items():
         check(f"{base}.{name} $0, #0, #1;", drawn, two, model, bits, kinds)
-    check(f"mad.lo.{name} $0, #0, #1, #2;", drawn, [bits] * 3, lambda a, b, c: a * b + c, bits, kinds)
+    check(
+        f"mad.lo.{name} $0, #0, #1, #2;", drawn, [bits] * 3, lambda a, b, c: a * b + c, bits, kinds
+    )
     if bits < 64:
         wide = [bits, bits, bits * 2]
         check(f"mul.wide.{name} $0, #0, #1;", drawn, two, lambda a, b: a * b, bits * 2, kinds)
-        check(f"mad.wide.{name} $0, #0, #1, #2;", drawn, wide, lambda a, b, c: a * b + c, bits * 2, kinds)
+        check(
+            f"mad.wide.{name} $0, #0, #1, #2;",
+            drawn,
+            wide,
+            lambda a, b, c: a * b + c,
+            bits * 2,
+            kinds,
+        )
     count = 1 << 10
     check(
-        f"shr.{name} $0, #0, #1;", drawn, [bits, 32], lambda a, b: a >> min(b, count), bits, f"{kind}u"
+        f"shr.{name} $0, #0, #1;",
+        drawn,
+        [bits, 32],
+        lambda a, b: a >> min(b, count),
+        bits,
+        f"{kind}u",
     )
     if kind == "s":
         check(f"abs.{name} $0, #0;", drawn, [bits], abs, bits, "s")
         check(f"neg.{name} $0, #0;", drawn, [bits], lambda a: -a, bits, "s")
     else:
-        check(f"shl.b{bits} $0, #0, #1;", drawn, [bits, 32], lambda a, b: a << b if b < bits else 0, bits)
+        check(
+            f"shl.b{bits} $0, #0, #1;",
+            drawn,
+            [bits, 32],
+            lambda a, b: a << b if b < bits else 0,
+            bits,
+        )
 
 
 @SETTINGS
@@ -104,8 +136,20 @@ def test_odd_arithmetic(drawn: Rows) -> None:
         return signed(value & 0xFFFFFF, 24) if by_sign else value & 0xFFFFFF
 
     three = [32] * 3
-    check("mul24.lo.u32 $0, #0, #1;", drawn, [32, 32], lambda a, b: low24(a, False) * low24(b, False), 32)
-    check("mul24.hi.s32 $0, #0, #1;", drawn, [32, 32], lambda a, b: low24(a, True) * low24(b, True) >> 16, 32)
+    check(
+        "mul24.lo.u32 $0, #0, #1;",
+        drawn,
+        [32, 32],
+        lambda a, b: low24(a, False) * low24(b, False),
+        32,
+    )
+    check(
+        "mul24.hi.s32 $0, #0, #1;",
+        drawn,
+        [32, 32],
+        lambda a, b: low24(a, True) * low24(b, True) >> 16,
+        32,
+    )
     check("sad.u32 $0, #0, #1, #2;", drawn, three, lambda a, b, c: c + abs(a - b), 32)
     limit = 1 << 31
     check(
@@ -220,15 +264,15 @@ def test_permutations_and_funnels(drawn: Rows) -> None:
             lambda a, b, c, rows=rows: permute(a, b, rows[c & 3]), 32,
         )  # fmt: skip
 
-    def funnel(a: int, b: int, c: int, *, left: bool, wrap: bool) -> int:
-        count, pair = (c & 31 if wrap else min(c, 32)), a | b << 32
-        return pair << count >> 32 if left else pair >> count
+    def funnel(a: int, b: int, c: int, side: str, mode: str) -> int:
+        count, pair = (c & 31 if mode == "wrap" else min(c, 32)), a | b << 32
+        return pair << count >> 32 if side == "l" else pair >> count
 
     for side in "lr":
         for mode in ("wrap", "clamp"):
             check(
                 f"shf.{side}.{mode}.b32 $0, #0, #1, #2;", drawn, [32] * 3,
-                lambda a, b, c, side=side, mode=mode: funnel(a, b, c, left=side == "l", wrap=mode == "wrap"), 32,
+                lambda a, b, c, s=side, m=mode: funnel(a, b, c, s, m), 32,
             )  # fmt: skip
 
 
@@ -240,17 +284,31 @@ def test_conversions_between_integers(drawn: Rows) -> None:
         held = max(bits, 16)
         for target in ("s8", "u8", "u16", "s32", "u64", "s64"):
             wide = int(target[1:])
-            low, high = (-(1 << wide - 1), (1 << wide - 1) - 1) if target[0] == "s" else (0, (1 << wide) - 1)
+            low, high = (
+                (-(1 << wide - 1), (1 << wide - 1) - 1)
+                if target[0] == "s"
+                else (0, (1 << wide) - 1)
+            )
 
             def taken(value: int, source: str = source, bits: int = bits) -> int:
                 value &= (1 << bits) - 1
                 return signed(value, bits) if source[0] == "s" else value
 
             def cut(value: int, target: str = target, wide: int = wide) -> int:
-                return signed(value & (1 << wide) - 1, wide) if target[0] == "s" else value & (1 << wide) - 1
+                return (
+                    signed(value & (1 << wide) - 1, wide)
+                    if target[0] == "s"
+                    else value & (1 << wide) - 1
+                )
 
             kept = max(wide, 16)
-            check(f"cvt.{target}.{source} $0, #0;", drawn, [held], lambda a, t=taken, c=cut: c(t(a)), kept)
+            check(
+                f"cvt.{target}.{source} $0, #0;",
+                drawn,
+                [held],
+                lambda a, t=taken, c=cut: c(t(a)),
+                kept,
+            )
             check(
                 f"cvt.sat.{target}.{source} $0, #0;", drawn, [held],
                 lambda a, t=taken, lo=low, hi=high: min(max(t(a), lo), hi), kept,
@@ -283,4 +341,11 @@ def test_comparisons(drawn: Rows) -> None:
     )  # fmt: skip
     check("set.lt.u32.s32 $0, #0, #1;", drawn, [32, 32], lambda a, b: -(a < b), 32, "ss")
     check("set.ge.f32.u32 $0, #0, #1;", drawn, [32, 32], lambda a, b: 0x3F800000 * (a >= b), 32)
-    check("slct.b32.s32 $0, #0, #1, #2;", drawn, [32] * 3, lambda a, b, c: a if c >= 0 else b, 32, "uus")
+    check(
+        "slct.b32.s32 $0, #0, #1, #2;",
+        drawn,
+        [32] * 3,
+        lambda a, b, c: a if c >= 0 else b,
+        32,
+        "uus",
+    )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+from tests.machine.harness import entry, launch
+
 from sassay.errors import UsageError
 from sassay.machine import Launch, Pointer, UnsupportedInstruction, load_program, run
-from tests.machine.harness import entry, launch
+
+if TYPE_CHECKING:
+    from sassay.machine.launch import Argument
 
 
 def _trap(body: str, size: int = 32, **more: object) -> tuple[str, tuple[int, int, int], int, str]:
@@ -58,7 +64,9 @@ def test_shared_memory_has_bounds_and_must_be_written_first() -> None:
     assert _trap(beyond)[:2] == ("out-of-bounds", (16, 0, 0))
     unread = tile + "mov.u32 %r0, %tid.x; shl.b32 %r2, %r0, 2; mov.u32 %r1, tile;"
     unread += "add.u32 %r1, %r1, %r2; setp.lt.u32 %p0, %r0, 9;"
-    unread += "@%p0 st.shared.u16 [%r1+2], 5; @%p0 st.shared.u8 [%r1], 5; ld.shared.u32 %r3, [%r1]; ret;"
+    unread += (
+        "@%p0 st.shared.u16 [%r1+2], 5; @%p0 st.shared.u8 [%r1], 5; ld.shared.u32 %r3, [%r1]; ret;"
+    )
     assert _trap(unread)[:2] == ("uninitialised", (0, 0, 0))
 
 
@@ -149,7 +157,7 @@ def test_arguments_by_value_alias_and_offset() -> None:
     array = np.zeros(4, np.uint32)
     packed = np.array([1, 2], np.uint32)
     program = load_program(text)
-    given = [array, Pointer(array, 4), -3, 1.5, packed]
+    given: list[Argument] = [array, Pointer(array, 4), -3, 1.5, packed]
     result = run(program, Launch(1, 1, given))
     assert result.arrays[0] is not None
     assert result.arrays[0].tolist() == [0, 0xFFFFFFFD, 0x3FC00000, 2]

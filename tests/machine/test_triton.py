@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sassay.machine import Launch, Program, Result, load_program, run
 from tests.machine.references import to_bf16, widen
+
+from sassay.machine import Launch, Program, Result, load_program, run
 
 COMMON = Path(__file__).parents[2] / "examples" / "router" / "common"
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -53,9 +54,15 @@ class Compiled:
             kernel,
             signature,
             {(place[name],): value for name, value in constants.items()},
-            {(index,): [["tt.divisibility", 16]] for index, name in enumerate(names) if types[name][0] == "*"},
+            {
+                (index,): [["tt.divisibility", 16]]
+                for index, name in enumerate(names)
+                if types[name][0] == "*"
+            },
         )
-        built = triton.compile(source, target=GPUTarget("cuda", arch, 32), options={"num_warps": warps})
+        built = triton.compile(
+            source, target=GPUTarget("cuda", arch, 32), options={"num_warps": warps}
+        )
         self.program: Program = load_program(built.asm["ptx"])
         self.shared = built.metadata.shared
         self.block = warps * 32
@@ -71,7 +78,9 @@ class Compiled:
 
 
 def _bf16(shape: tuple[int, ...], seed: int, scale: float = 1.0) -> Array:
-    values = np.random.default_rng(seed).standard_normal(shape).astype(np.float32) * np.float32(scale)
+    values = np.random.default_rng(seed).standard_normal(shape).astype(np.float32) * np.float32(
+        scale
+    )
     return (values.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
 
 
@@ -81,7 +90,15 @@ def _array(result: Result, index: int) -> Array:
     return found
 
 
-_NORM = {"x_ptr": "*bf16", "weight_ptr": "*bf16", "out_ptr": "*bf16", "stride_x": "i32", "stride_out": "i32", "hidden": "i32", "eps": "fp32"}
+_NORM = {
+    "x_ptr": "*bf16",
+    "weight_ptr": "*bf16",
+    "out_ptr": "*bf16",
+    "stride_x": "i32",
+    "stride_out": "i32",
+    "hidden": "i32",
+    "eps": "fp32",
+}
 
 
 def test_rmsnorm_bit_for_bit_where_every_order_gives_the_same_sum(arch: int) -> None:
@@ -111,18 +128,28 @@ def test_rmsnorm_of_any_rows_is_near(arch: int) -> None:
 
 
 def test_softmax_is_near_and_says_so(arch: int) -> None:
-    kernel = Compiled("moe", "_softmax_kernel", {"x_ptr": "*fp32", "out_ptr": "*fp32", "width": "i32"}, {"BLOCK": 128}, arch)
+    kernel = Compiled(
+        "moe",
+        "_softmax_kernel",
+        {"x_ptr": "*fp32", "out_ptr": "*fp32", "width": "i32"},
+        {"BLOCK": 128},
+        arch,
+    )
     x = np.random.default_rng(5).standard_normal((6, 100)).astype(np.float32) * 4
     result = kernel(6, x, np.zeros_like(x), 100)
     weight = np.exp(x.astype(np.float64) - x.max(axis=1, keepdims=True))
-    np.testing.assert_allclose(_array(result, 1), weight / weight.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(
+        _array(result, 1), weight / weight.sum(axis=1, keepdims=True), rtol=1e-5
+    )
     assert result.label == "approximate"
 
 
 @pytest.mark.parametrize("warps", [1, 4])
 def test_topk_exactly(arch: int, warps: int) -> None:
     types = {"logits_ptr": "*bf16", "values_ptr": "*bf16", "ids_ptr": "*i32"}
-    kernel = Compiled("moe", "_topk_kernel", types, {"EXPERTS": 120, "BLOCK": 128, "K": 8}, arch, warps)
+    kernel = Compiled(
+        "moe", "_topk_kernel", types, {"EXPERTS": 120, "BLOCK": 128, "K": 8}, arch, warps
+    )
     logits = _bf16((7, 120), 6)
     result = kernel(7, logits, np.zeros((7, 8), np.uint16), np.zeros((7, 8), np.int32))
     order = np.argsort(-widen(logits), axis=1, kind="stable")[:, :8]
@@ -157,7 +184,13 @@ def test_elementwise_kernels_bit_for_bit(arch: int) -> None:
     result = add(4, x, y, np.zeros_like(x), 1000)
     assert (_array(result, 2) == to_bf16(widen(x) + widen(y))).all()
     assert result.label == "exact"
-    types = {"x_ptr": "*bf16", "scale_ptr": "*bf16", "out_ptr": "*bf16", "hidden": "i32", "factor": "fp32"}
+    types = {
+        "x_ptr": "*bf16",
+        "scale_ptr": "*bf16",
+        "out_ptr": "*bf16",
+        "hidden": "i32",
+        "factor": "fp32",
+    }
     scale = Compiled("norms", "_scale_rows_kernel", types, {"BLOCK": 256}, arch)
     rows = x.reshape(5, 200)
     result = scale(5, rows, y[:200], np.zeros_like(rows), 200, 0.37)
@@ -171,7 +204,12 @@ def test_embedding_and_rope(arch: int) -> None:
     table, ids = _bf16((50, 600), 11), np.random.default_rng(12).integers(0, 50, 9)
     result = kernel((9, 3), ids, table, np.zeros((9, 600), np.uint16), 600)
     assert (_array(result, 2) == table[ids]).all()
-    types = {"x_ptr": "*bf16", "positions_ptr": "*i64", "cos_sin_ptr": "*fp32", "stride_token": "i32"}
+    types = {
+        "x_ptr": "*bf16",
+        "positions_ptr": "*i64",
+        "cos_sin_ptr": "*fp32",
+        "stride_token": "i32",
+    }
     rope = Compiled("tokens", "_rope_kernel", types, {"HALF": 64, "NEOX": True}, arch)
     x, positions = _bf16((9, 256), 13), np.arange(9)[::-1].copy()
     angles = np.random.default_rng(14).standard_normal((9, 64))
@@ -185,7 +223,13 @@ def test_embedding_and_rope(arch: int) -> None:
 
 
 def test_quantized_rows(arch: int) -> None:
-    types = {"x_ptr": "*bf16", "out_ptr": "*fp8e4nv" if arch >= 89 else "*i8", "scale_ptr": "*fp32", "width": "i32", "limit": "fp32"}
+    types = {
+        "x_ptr": "*bf16",
+        "out_ptr": "*fp8e4nv" if arch >= 89 else "*i8",
+        "scale_ptr": "*fp32",
+        "width": "i32",
+        "limit": "fp32",
+    }
     kernel = Compiled("norms", "_quantize_rows_kernel", types, {"BLOCK": 512}, arch)
     x = _bf16((4, 500), 15)
     limit = 448.0 if arch >= 89 else 127.0

@@ -1,5 +1,7 @@
-"""Loads, stores and atomics, lowered. Source: PTX ISA, "Data Movement and Conversion
-Instructions", "Parallel Synchronization and Communication Instructions".
+"""Loads, stores and atomics, lowered.
+
+Source: PTX ISA, "Data Movement and Conversion Instructions", "Parallel Synchronization and
+Communication Instructions".
 """
 
 from __future__ import annotations
@@ -32,8 +34,28 @@ _SPACES = {
     "param::func": "param",
 }
 _NO_MATTER = frozenset(
-    "volatile relaxed acquire release acq_rel weak cta cluster gpu sys ca cg cs lu cv wb wt nc "
-    "unified mmio".split()
+    [
+        "volatile",
+        "relaxed",
+        "acquire",
+        "release",
+        "acq_rel",
+        "weak",
+        "cta",
+        "cluster",
+        "gpu",
+        "sys",
+        "ca",
+        "cg",
+        "cs",
+        "lu",
+        "cv",
+        "wb",
+        "wt",
+        "nc",
+        "unified",
+        "mmio",
+    ]
 )
 WATCHING = frozenset({"volatile", "acquire", "relaxed"})
 """Modifiers of loads that wait for what another thread writes."""
@@ -195,7 +217,9 @@ def atomic(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, L
                 raise TrapError(
                     "uninitialised", "an atomic on memory that nobody wrote", wrong, lanes
                 )
-            old = atomics.apply(part, kind, update, values[0], other, lanes.shape, adds=adds)
+            old = atomics.apply(
+                part, kind, update, (values[0], other), shape=lanes.shape, adds=adds
+            )
             found = old if found is None or part.where is None else np.where(part.where, old, found)
         if target is not None and found is not None:
             target(lanes, found.view(WORDS[width * 8]), where)

@@ -38,16 +38,14 @@ def update_of(how: str, kind: str, *, flush: bool) -> Update | None:
     if how == "exch":
         return lambda _old, new, _other: new
     if how == "cas":
-        return lambda old, new, other: np.where(old == new, other, old)
+        return lambda old, new, other: old if other is None else np.where(old == new, other, old)
     if how in _BITWISE:
         run = _BITWISE[how]
         return lambda old, new, _other: run(old, new)
     if how == "inc":
         return lambda old, new, _other: np.where(old >= new, 0, old + np.uint32(1)).astype("u4")
     if how == "dec":
-        return lambda old, new, _other: np.where(
-            (old == 0) | (old > new), new, old - np.uint32(1)
-        )
+        return lambda old, new, _other: np.where((old == 0) | (old > new), new, old - np.uint32(1))
     if TYPES[kind].kind in "us":
         plain = {"add": np.add, "min": np.minimum, "max": np.maximum}.get(how)
         return None if plain is None else lambda old, new, _other: plain(old, new)
@@ -71,10 +69,9 @@ def apply(
     part: Part,
     kind: str,
     update: Update,
-    value: Array,
-    other: Array | None,
-    shape: tuple[int, int],
+    sources: tuple[Array, Array | None],
     *,
+    shape: tuple[int, int],
     adds: bool,
 ) -> Array:
     """Runs an atomic for the threads of a part.
@@ -83,8 +80,7 @@ def apply(
         part: Where each thread's word lies.
         kind: The type.
         update: See `update_of`.
-        value: Second source, typed; the value to compare with for `cas`.
-        other: Third source of `cas`.
+        sources: Second source, typed (the value to compare with for `cas`), and third of `cas`.
         shape: Of the lanes.
         adds: It is a sum of integers, which needs no turns.
 
@@ -95,8 +91,8 @@ def apply(
     cells = part.data.view(dtype)
     where = None if part.where is None else np.broadcast_to(part.where, shape)
     index = _chosen(part.offsets // dtype.itemsize, shape, where)
-    new = _chosen(value, shape, where)
-    third = None if other is None else _chosen(other, shape, where)
+    new = _chosen(sources[0], shape, where)
+    third = None if sources[1] is None else _chosen(sources[1], shape, where)
     order = np.argsort(index, kind="stable")
     ordered = index[order]
     first = np.ones(ordered.size, np.bool_)
@@ -108,7 +104,7 @@ def apply(
     elif adds:
         old[order] = _sums(cells, ordered, new[order], first)
     else:
-        _in_turns(cells, index, order, first, (new, third), update, old)
+        _in_turns(cells, index, (order, first), (new, third), update=update, old=old)
     if part.written is not None:
         marks = part.written.reshape(-1, dtype.itemsize)
         marks[index] = 1
@@ -139,12 +135,13 @@ def _sums(cells: Array, index: Array, values: Array, first: Array) -> Array:
 def _in_turns(
     cells: Array,
     index: Array,
-    order: Array,
-    first: Array,
+    runs: tuple[Array, Array],
     sources: tuple[Array, Array | None],
+    *,
     update: Update,
     old: Array,
 ) -> None:
+    order, first = runs
     starts = np.flatnonzero(first)
     turn = np.arange(index.size) - starts[np.cumsum(first) - 1]
     by_turn = order[np.argsort(turn, kind="stable")]
@@ -163,6 +160,3 @@ def _in_turns(
 def flushes(space: str) -> bool:
     """Whether float32 atomics of a space flush subnormals (PTX ISA, "atom")."""
     return space in {"", "global"}
-
-
-

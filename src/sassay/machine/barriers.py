@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.machine.types import Array
-
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
     from sassay.machine.program import Barrier
+    from sassay.machine.types import Array
 
 BARRIERS = 16
 """Barriers of a block (PTX ISA, "bar")."""
@@ -84,8 +83,9 @@ def reduce_block(how: str, value: Array, group: Array | None) -> Array:
     """`popc`, `and` or `or` of a predicate over the threads of each block, as words."""
     held = value if group is None else value & group
     if how == "popc":
-        return held.sum(axis=1, keepdims=True, dtype=np.uint32)
+        return np.asarray(np.sum(held, axis=1, keepdims=True, dtype=np.uint32))
     if how == "or":
-        return held.any(axis=1, keepdims=True).astype(np.uint32)
-    every = value if group is None else value | ~group
-    return every.all(axis=1, keepdims=True).astype(np.uint32)
+        some: Array = np.any(held, axis=1, keepdims=True)
+        return some.astype(np.uint32)
+    every: Array = np.all(value if group is None else value | ~group, axis=1, keepdims=True)
+    return every.astype(np.uint32)

@@ -23,15 +23,28 @@ if TYPE_CHECKING:
     from sassay.machine.program import Fetch, Run
 
 IGNORED = frozenset(
-    "membar fence griddepcontrol nanosleep prefetch prefetchu discard applypriority pmevent "
-    "brkpt setmaxnreg".split()
+    [
+        "membar",
+        "fence",
+        "griddepcontrol",
+        "nanosleep",
+        "prefetch",
+        "prefetchu",
+        "discard",
+        "applypriority",
+        "pmevent",
+        "brkpt",
+        "setmaxnreg",
+    ]
 )
 """Instructions that change no value: orders and hints."""
 
 CARRY = "%carry"
 
 
-def compute(opcode: str, binder: Binder, operands: list[Operand], *, loose: bool) -> tuple[Run, Label]:
+def compute(
+    opcode: str, binder: Binder, operands: list[Operand], *, loose: bool
+) -> tuple[Run, Label]:
     """An instruction that only computes on registers."""
     first = operands[0] if operands else None
     targets: list[Operand] = (
@@ -42,9 +55,7 @@ def compute(opcode: str, binder: Binder, operands: list[Operand], *, loose: bool
     sources = operands[1:]
     if len(sources) != len(kernel.sources) or len(targets) > len(kernel.results):
         raise MissingForm(f"{opcode} with {len(operands)} operands")
-    fetches = [
-        binder.fetch(each, kind) for each, kind in zip(sources, kernel.sources, strict=True)
-    ]
+    fetches = [binder.fetch(each, kind) for each, kind in zip(sources, kernel.sources, strict=True)]
     if "in" in kernel.carries:
         slot = binder.names.slots.special(CARRY, 1)
         fetches.append(binder.read_slot(slot, TYPES["pred"]))
@@ -125,9 +136,7 @@ def _unpack(binder: Binder, items: tuple[Operand, ...], source: Operand, bits: i
             pieces = value.view(part)
             found = [pieces[:, at :: len(stores)] for at in range(len(stores))]
         else:
-            found = [
-                (value >> whole.type(at * width)).astype(part) for at in range(len(stores))
-            ]
+            found = [(value >> whole.type(at * width)).astype(part) for at in range(len(stores))]
         for store, piece in zip(stores, found, strict=True):
             store(lanes, piece, where)
 
@@ -333,5 +342,3 @@ def all_lanes() -> Fetch:
     """The mask of a whole warp."""
     value = constant(0xFFFFFFFF, WORDS[32])
     return lambda _lanes: value
-
-

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sassay.errors import UsageError
 from sassay.isa.ptx import read_module
 from sassay.machine.lower import lower
-from sassay.machine.program import Program
+
+if TYPE_CHECKING:
+    from sassay.machine.program import Program
 
 
 def load_program(text: str, entry: str | None = None, *, artifact: str = "module.ptx") -> Program:

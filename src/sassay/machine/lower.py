@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sassay.isa.ptx import Module, PtxFunction
-    from sassay.machine.instructions import Run
-    from sassay.machine.program import Fetch
+    from sassay.machine.program import Fetch, Run
 
 Key = tuple[int, int, str]
 """A label: expansion of a body, scope, name."""
@@ -118,11 +117,10 @@ class _Lowering:
             if isinstance(each, Label):
                 label = each
                 here.labels.add((each.scope, each.name))
-            elif isinstance(each, Declaration) and label is not None:
-                if each.text.startswith(".branchtargets"):
-                    listed = each.text.removeprefix(".branchtargets").rstrip(";")
-                    names = [part.strip() for part in listed.split(",")]
-                    here.tables[label.scope, label.name] = names
+            elif isinstance(each, Declaration) and each.text.startswith(".branchtargets") and label:
+                listed = each.text.removeprefix(".branchtargets").rstrip(";")
+                names = [part.strip() for part in listed.split(",")]
+                here.tables[label.scope, label.name] = names
 
     def _declaration(self, here: _Expansion, each: Declaration) -> None:
         text = each.text.rstrip("; ")
@@ -191,15 +189,11 @@ class _Lowering:
 
     # Control flow.
 
-    def branch(
-        self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]
-    ) -> None:
+    def branch(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
         target = self._label(here, each.scope, each.operands.strip())
         self.items.append(_Go([target], guard[0] is not None, *guard))
 
-    def indexed(
-        self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]
-    ) -> None:
+    def indexed(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
         if guard[0] is not None:
             raise MissingForm(f"@ {each.opcode}")
         index, table = parse_operands(each.operands)
@@ -245,18 +239,11 @@ class _Lowering:
         passed: tuple[tuple[Operand, ...], tuple[Operand, ...]],
         after: Key,
     ) -> None:
-        function = self._functions.get(name)
         caller = Binder(here.names, each.scope, self.dynamic)
+        function = self._functions.get(name)
         if function is None:
-            if name in {"__assertfail", "__assert_fail"}:
-                run = instructions.trap("assert", "an assertion failed")
-                self.items.append(Op(f"call {name}", self._place(each), run))
-                return
-            if name == "vprintf" and len(passed[0]) == 1:
-                self._printed(caller, each, passed[0][0])
-                return
-            what = name if name in self._declared else "through a register"
-            raise MissingForm(f"call {what}")
+            self._outside(caller, each, name, passed[0])
+            return
         if name in self._calls:
             raise MissingForm(f"call {name}, which is recursive")
         names = self.names()
@@ -292,10 +279,20 @@ class _Lowering:
                 fetch = inner.read_slot(slot, TYPES["pred" if bits == 1 else f"b{bits}"])
                 self._append_move(each, fetch, store, (inner, caller))
 
+    def _outside(
+        self, caller: Binder, each: Instruction, name: str, returned: tuple[Operand, ...]
+    ) -> None:
+        if name in {"__assertfail", "__assert_fail"}:
+            run = instructions.trap("assert", "an assertion failed")
+            self.items.append(Op(f"call {name}", self._place(each), run))
+        elif name == "vprintf" and len(returned) == 1:
+            self._printed(caller, each, returned[0])
+        else:
+            what = name if name in self._declared else "through a register"
+            raise MissingForm(f"call {what}")
+
     def _printed(self, caller: Binder, each: Instruction, result: Operand) -> None:
-        place = (
-            caller.names.place(caller.scope, result.text) if isinstance(result, Name) else None
-        )
+        place = caller.names.place(caller.scope, result.text) if isinstance(result, Name) else None
         if not isinstance(place, Passed):
             raise MissingForm("call vprintf")
         store = caller.write_slot(caller.piece(place, 0, 32))
@@ -457,8 +454,6 @@ def _mark_spins(blocks: list[Block]) -> bool:
     return leaves
 
 
-
-
 def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
     """Lowers an entry.
 
@@ -509,9 +504,7 @@ def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
     )
 
 
-def _run(
-    module: Module, function: PtxFunction, artifact: str, loose: frozenset[int]
-) -> _Lowering:
+def _run(module: Module, function: PtxFunction, artifact: str, loose: frozenset[int]) -> _Lowering:
     lowering = _Lowering(module, artifact)
     lowering.loose = set(loose)
     names = lowering.names()
@@ -526,12 +519,10 @@ def _run(
 
 def _loose_slots(items: list[_Item], count: int) -> frozenset[int]:
     """Slots that only instructions read which treat all NaNs alike."""
-    strict = set()
+    strict: set[int] = set()
     for item in items:
         if isinstance(item, Op) and not blind_to_nans(item.form):
             strict.update(item.reads)
         elif isinstance(item, _Go):
             strict.update(item.index_slots)
     return frozenset(range(count)) - strict
-
-

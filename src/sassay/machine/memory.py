@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sassay.machine.result import TrapKind
-from sassay.machine.types import Array
-
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
+    from sassay.machine.result import TrapKind
+    from sassay.machine.types import Array
 
 GLOBAL_START = 0x7000_0000_0000
 _GAP = 1 << 21
@@ -224,9 +223,7 @@ class Memory:
             place = np.where(wrong, 0, place)
         return Part(data, place + base if base is not None else place, written, where)
 
-    def _space(
-        self, lanes: Lanes, space: str
-    ) -> tuple[Array, int, Array | None, Array | None]:
+    def _space(self, lanes: Lanes, space: str) -> tuple[Array, int, Array | None, Array | None]:
         if space in self._uniform:
             data = self._uniform[space]
             return data, data.size - _PAD, None, None
@@ -280,8 +277,13 @@ def _pick(lanes: Lanes, value: Array, where: Array) -> int:
     return int(spread.flat[int(np.argmax(np.broadcast_to(where, lanes.shape)))])
 
 
-_UNIT = {1: np.dtype("u1"), 2: np.dtype("u2"), 4: np.dtype("u4"), 8: np.dtype("u8")}
-_WIDE = np.dtype("c16")  # numpy copies these sixteen bytes as they are
+_UNIT: dict[int, np.dtype[Any]] = {
+    1: np.dtype("u1"),
+    2: np.dtype("u2"),
+    4: np.dtype("u4"),
+    8: np.dtype("u8"),
+}
+_WIDE: np.dtype[Any] = np.dtype("c16")  # numpy copies these sixteen bytes as they are
 
 
 def read(part: Part, width: int, count: int) -> list[Array]:

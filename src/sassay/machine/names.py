@@ -62,9 +62,7 @@ class Names:
         parents: Enclosing scope by scope.
     """
 
-    def __init__(
-        self, slots: Slots, module: ModuleVariables, shared: Area, local: Area
-    ) -> None:
+    def __init__(self, slots: Slots, module: ModuleVariables, shared: Area, local: Area) -> None:
         self.parents: dict[int, int | None] = {0: None}
         self.slots = slots
         self._module = module
@@ -149,16 +147,32 @@ class Names:
 
 
 def _specials() -> dict[str, int]:
-    found = {}
+    found: dict[str, int] = {}
     for name in ("tid", "ntid", "ctaid", "nctaid"):
         found |= {f"%{name}.{axis}": 32 for axis in "xyz"}
     for name in ("clusterid", "nclusterid", "cluster_ctaid", "cluster_nctaid"):
         found |= {f"%{name}.{axis}": 32 for axis in "xyz"}
-    for name in (
-        "laneid warpid nwarpid smid nsmid lanemask_eq lanemask_le lanemask_lt lanemask_ge "
-        "lanemask_gt clock clock_hi globaltimer_lo globaltimer_hi dynamic_smem_size "
-        "total_smem_size aggr_smem_size cluster_ctarank cluster_nctarank"
-    ).split():
+    for name in [
+        "laneid",
+        "warpid",
+        "nwarpid",
+        "smid",
+        "nsmid",
+        "lanemask_eq",
+        "lanemask_le",
+        "lanemask_lt",
+        "lanemask_ge",
+        "lanemask_gt",
+        "clock",
+        "clock_hi",
+        "globaltimer_lo",
+        "globaltimer_hi",
+        "dynamic_smem_size",
+        "total_smem_size",
+        "aggr_smem_size",
+        "cluster_ctarank",
+        "cluster_nctarank",
+    ]:
         found[f"%{name}"] = 32
     found |= {"%clock64": 64, "%globaltimer": 64, "%gridid": 64, "%is_explicit_cluster": 1}
     return found

@@ -10,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sassay.machine.types import Array
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sassay.isa.ptx import Instruction
     from sassay.isa.ptx.syntax import Parameter
     from sassay.machine.lanes import Lanes
     from sassay.machine.memory import Memory
     from sassay.machine.numeric import Label
+    from sassay.machine.types import Array
     from sassay.model.artifact import SourceLocation
 
     Run = Callable[[Lanes, Memory, Array | None], None]
@@ -142,8 +140,8 @@ class Program:
         offsets: Where each parameter lies in parameter space.
         param_bytes: Size of parameter space.
         blocks: The first one is the entry. Earlier blocks come earlier on every path that does
-            not loop, so that the threads which are furthest behind are those of the lowest block; the
-            last one is the exit.
+            not loop, so that the threads which are furthest behind are those of the lowest block.
+            The last one is the exit.
         widths: Bits of each register slot.
         specials: Slots of special registers by name.
         shared_bytes: Static shared memory; dynamic memory starts after it.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 from numpy.typing import NDArray
 
 from sassay.machine.numeric.kernel import Label
 from sassay.model.artifact import SourceLocation
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TrapKind = Literal[
     "out-of-bounds",

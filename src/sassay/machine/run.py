@@ -113,7 +113,7 @@ def _place_arguments(
     return space, kept
 
 
-def _bytes_of(param: Parameter, given: Any, what: str) -> bytes:  # noqa: ANN401 - checked here
+def _bytes_of(param: Parameter, given: Any, what: str) -> bytes:
     width = max(TYPES[param.type].bits // 8, 1) if param.type in TYPES else 8
     size = width * (1 if param.size is None else param.size)
     if isinstance(given, (bytes, np.ndarray)):

@@ -117,9 +117,8 @@ class Slice:
         """
         at: int | None = 0
         while at is not None:
-            at = self._together(at)
-            if at is None:
-                at = self._apart()
+            self._together(at)
+            at = self._apart()
 
     def _enter(self, at: int, count: int) -> Block:
         block = self.program.blocks[at]
@@ -134,8 +133,8 @@ class Slice:
 
     # All threads at one place.
 
-    def _together(self, at: int) -> int | None:
-        """Runs until threads part or end: always None; then `_counters` say where they are."""
+    def _together(self, at: int) -> None:
+        """Runs until threads part or end; then `_counters` say where they are."""
         lanes = Lanes(self.registers, self._alive, together=True)
         values, zeros = self.registers.values, self.registers.zeros
         while at != self._exit:
@@ -153,16 +152,18 @@ class Slice:
                         where = held
                 if op.barrier is not None:
                     if where is not None or not self._pass_barrier(lanes, op):
-                        return self._part(np.full(self.shape, at, np.int32))
+                        self._part(np.full(self.shape, at, np.int32))
+                        return
                     continue
                 op.run(lanes, self.memory, where)
                 for slot in op.dead:
                     values[slot] = zeros[slot]
             following = self._following(block, lanes)
             if not isinstance(following, int):
-                return self._part(np.broadcast_to(following, self.shape).astype(np.int32))
+                self._part(np.broadcast_to(following, self.shape).astype(np.int32))
+                return
             at = following
-        return self._part(np.full(self.shape, self._exit, np.int32))
+        self._part(np.full(self.shape, self._exit, np.int32))
 
     def _part(self, counters: Array) -> None:
         if self._alive is not None:
@@ -227,7 +228,9 @@ class Slice:
         streak, last = 0, -1
         while True:
             waiting = self._state.any()
-            key = np.where(self._state == _RUNS, self._counters, _FAR) if waiting else self._counters
+            key = (
+                np.where(self._state == _RUNS, self._counters, _FAR) if waiting else self._counters
+            )
             at = int(key.min())
             if at >= self._exit:
                 if not waiting:

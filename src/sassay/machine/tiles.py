@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sassay.machine.types import Array
 
 _FORM = re.compile(
-    r"(?:ld|st)matrix\.sync\.aligned\.m8n8\.x([124])(\.trans)?(?:\.shared(?:::cta)?)?\.b16", re.ASCII
+    r"(?:ld|st)matrix\.sync\.aligned\.m8n8\.x([124])(\.trans)?(?:\.shared(?:::cta)?)?\.b16",
+    re.ASCII,
 )
 _LANE = np.arange(WARP)
 

@@ -47,8 +47,8 @@ def _table() -> dict[str, PtxType]:
         for kind in "usb":
             dtype = np.dtype(f"i{bits // 8}") if kind == "s" else WORDS[bits]
             found[f"{kind}{bits}"] = PtxType(f"{kind}{bits}", bits, dtype, kind)
-    for name, dtype in (("f16", np.float16), ("f32", np.float32), ("f64", np.float64)):
-        kept = np.dtype(dtype)
+    for name, size in (("f16", 2), ("f32", 4), ("f64", 8)):
+        kept: np.dtype[Any] = np.dtype(f"f{size}")
         found[name] = PtxType(name, kept.itemsize * 8, kept, "f")
     for name, bits in (
         ("bf16", 16),

@@ -219,5 +219,3 @@ def place_parameters(params: Sequence[Parameter]) -> tuple[tuple[int, ...], int]
             # The alignment of a pointer's pointee is no alignment of the parameter.
             offsets.append(area.place(width * param.size, max(param.align or 1, width)))
     return tuple(offsets), area.size
-
-

@@ -1,5 +1,6 @@
-"""Instructions between the lanes of a warp. Source: PTX ISA, "shfl.sync", "vote.sync", "match.sync",
-"redux.sync".
+"""Instructions between the lanes of a warp.
+
+Source: PTX ISA, "shfl.sync", "vote.sync", "match.sync", "redux.sync".
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.lanes import WARP
-from sassay.machine.types import Array
 
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
+    from sassay.machine.types import Array
 
 _LANE = np.arange(WARP, dtype=np.int64)
 _BIT = np.uint32(1) << np.arange(WARP, dtype=np.uint32)

@@ -220,8 +220,8 @@ _MODES: dict[str, Callable[[int, int], int]] = {
     "f4e": lambda c, i: c + i,
     "b4e": lambda c, i: (c - i) & 7,
     "rc8": lambda c, _: c,
-    "ecl": lambda c, i: max(c, i),
-    "ecr": lambda c, i: min(c, i),
+    "ecl": max,
+    "ecr": min,
     "rc16": lambda c, i: 2 * (c & 1) + (i & 1),
 }
 

@@ -217,9 +217,7 @@ def unary(form: Modifiers, kind: str) -> Kernel:
 def sad(form: Modifiers, kind: str) -> Kernel:
     """Sum of absolute differences."""
     form.end()
-    return Kernel(
-        lambda a, b, c: c + (np.maximum(a, b) - np.minimum(a, b)), (kind,) * 3, (kind,)
-    )
+    return Kernel(lambda a, b, c: c + (np.maximum(a, b) - np.minimum(a, b)), (kind,) * 3, (kind,))
 
 
 def dot(form: Modifiers) -> Kernel:

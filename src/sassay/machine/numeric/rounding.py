@@ -8,10 +8,12 @@ rounded sums: proved algorithms using rounding to odd", 2008): so the result is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.machine.types import Array
+if TYPE_CHECKING:
+    from sassay.machine.types import Array
 
 MODES = ("rn", "rz", "rm", "rp", "rna")
 
@@ -223,9 +225,7 @@ def fma64(a: Array, b: Array, c: Array) -> Array:
     if hard.any():
         result[hard] = [
             _exact_fma(x, y, z)
-            for x, y, z in zip(
-                a[hard].tolist(), b[hard].tolist(), c[hard].tolist(), strict=True
-            )
+            for x, y, z in zip(a[hard].tolist(), b[hard].tolist(), c[hard].tolist(), strict=True)
         ]
     return result
 
