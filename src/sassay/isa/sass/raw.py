@@ -88,6 +88,14 @@ class RawDisassembler:
     option: str
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
     base_seconds: float = 60.0
+    _alive: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _stopped: bool = False
+
+    def stop(self) -> None:
+        """End every nvdisasm of this object, whichever thread waits for it, and start no more."""
+        self._stopped = True
+        for process in tuple(self._alive):
+            process.kill()
 
     def texts(self, words: Words) -> list[str | None]:
         """What nvdisasm prints for each word, without address and semicolon; None: refused.
@@ -179,11 +187,13 @@ class RawDisassembler:
                 job = running[0]
                 outcome = self._finish(job)
                 running.pop(0)
+                self._alive.discard(job.process)
                 yield job.index, outcome
         finally:
             for job in running:
                 job.process.kill()
                 job.process.wait()
+                self._alive.discard(job.process)
 
     def _start(self, index: int, words: Words, folder: Path) -> _Job:
         stem = folder / str(index)
@@ -198,6 +208,8 @@ class RawDisassembler:
             hex(BASE),
             str(stem.with_suffix(".bin")),
         ]
+        if self._stopped:
+            raise ToolError("nvdisasm was interrupted", artifact=self.tool.path)
         try:
             with (
                 stem.with_suffix(".out").open("wb") as out,
@@ -210,6 +222,9 @@ class RawDisassembler:
             raise ToolError(
                 f"nvdisasm cannot be run: {error.strerror}", artifact=self.tool.path
             ) from error
+        self._alive.add(process)
+        if self._stopped:  # while it was being started
+            process.kill()
         seconds = self.base_seconds + len(words) / 1000
         return _Job(index, process, stem, time.monotonic() + seconds)
 
