@@ -13,7 +13,7 @@ from sassay.build import compile_manifest, load_manifest
 from sassay.build.messages import essential
 from sassay.build.pool import run_jobs
 from sassay.build.wire import Answer, Extraction, Failed, FunctionKind, FunctionSource, Job, Unit
-from sassay.errors import UsageError
+from sassay.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +156,16 @@ def test_architectures_from_the_caller_take_the_place_of_the_manifests(tmp_path:
     assert sorted(found.group(1) for found in targets if found) == ["sm_121a", "sm_75"]
     with pytest.raises(UsageError, match="sm_7"):
         compile_manifest(manifest, archs=["sm_7"], cache_dir=tmp_path / "c")
+
+
+def test_the_caller_names_architectures_where_the_manifest_names_none(tmp_path: Path) -> None:
+    manifest_path = write(tmp_path, KERNEL, kernels=COPY)
+    text = manifest_path.read_text()
+    manifest_path.write_text("\n".join(x for x in text.splitlines() if not x.startswith("arch")))
+    with pytest.raises(ManifestError, match="no architecture is named"):
+        load_manifest(manifest_path)
+    manifest = load_manifest(manifest_path, archs=["90a", "80"])
+    assert {variant.archs for variant in manifest.variants} == {("sm_80", "sm_90")}
 
 
 def test_tuples_descriptors_dtypes_none_and_functions_are_arguments(tmp_path: Path) -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from sassay.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NUMBERS: tuple[int, ...] = (75, 80, 86, 87, 88, 89, 90, 100, 101, 103, 110, 120, 121)
 """Compute capabilities from Turing on; what a given ptxas knows is its own affair."""
@@ -29,3 +35,21 @@ def arch_number(arch: str) -> int:
 def expected() -> str:
     """What a wrong architecture is answered with."""
     return "expected one of " + ", ".join(f"sm_{number}" for number in NUMBERS)
+
+
+def known_archs(names: Sequence[str]) -> tuple[str, ...]:
+    """Architectures of the command line in one spelling, sorted, each once.
+
+    Args:
+        names: As written, such as `90a` or `sm_90`.
+
+    Raises:
+        UsageError: One is unknown.
+    """
+    found = set()
+    for name in names:
+        arch = canonical_arch(name)
+        if arch is None:
+            raise UsageError(f"unknown architecture {name!r}", place="--arch", hint=expected())
+        found.add(arch)
+    return tuple(sorted(found, key=arch_number))

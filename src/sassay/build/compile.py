@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from sassay.build.archs import arch_number, canonical_arch, expected
+from sassay.build.archs import arch_number, known_archs
 from sassay.build.extract import Extracted, Extractor
 from sassay.build.manifest import Manifest, Variant
 from sassay.build.modules import AbsentError, ModuleFinder, SourceFile
@@ -32,7 +32,7 @@ from sassay.build.sidecar import (
 )
 from sassay.build.values import FunctionRef, TupleValue, Value, scalar
 from sassay.build.wire import Answer, Compiled, Failed, Job, SignatureTree
-from sassay.errors import CompileError, ToolError, UsageError
+from sassay.errors import CompileError, ToolError
 from sassay.model.state import Diagnostic, Level
 
 WORKERS = 2
@@ -114,7 +114,7 @@ def compile_manifest(
         UsageError: An architecture is unknown.
     """
     version = _triton_version()
-    chosen = _archs(archs)
+    chosen = known_archs(archs)
     if progress is not None:
         progress(f"reading the sources of {len(manifest.variants)} compilations")
     plan = _plan(manifest, chosen, version, allow_missing=allow_missing)
@@ -164,16 +164,6 @@ def _triton_version() -> str:
         return importlib.metadata.version("triton")
     except importlib.metadata.PackageNotFoundError as error:
         raise ToolError("Triton is not installed", hint="pip install 'sassay[triton]'") from error
-
-
-def _archs(names: Sequence[str]) -> tuple[str, ...]:
-    found = []
-    for name in names:
-        arch = canonical_arch(name)
-        if arch is None:
-            raise UsageError(f"unknown architecture {name!r}", place="--arch", hint=expected())
-        found.append(arch)
-    return tuple(sorted(set(found), key=arch_number))
 
 
 def _plan(

@@ -128,7 +128,9 @@ def _variant(
             merged["constants" if section == "signature" else "signature"].pop(key, None)
     if not archs:
         raise node.error(
-            None, "no architecture is named", 'set arch = ["sm_90"] here or in [defaults]'
+            None,
+            "no architecture is named",
+            'set arch = ["sm_90"] here or in [defaults], or give --arch',
         )
     parts = [name] if name else []
     parts += [f"{key}={_label(value)}" for _, key, value in point]

@@ -6,7 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sassay.build.archs import canonical_arch, expected
+import msgspec
+
+from sassay.build.archs import canonical_arch, expected, known_archs
 from sassay.build.expand import KernelTable, Layer, expand
 from sassay.build.manifest import Manifest, OptionValue, TypeTree
 from sassay.build.node import Node
@@ -16,7 +18,7 @@ from sassay.build.values import DTYPES, Dtype, FunctionRef, Literal, TupleValue,
 from sassay.errors import InputError, LimitError, ManifestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SCHEMA = "sassay/manifest/1"
 MAX_MANIFEST_BYTES = 10 * 1024 * 1024
@@ -28,15 +30,19 @@ _VARIANT = ("name", *_LAYER)
 _GRID = ("signature", "constants", "divisibility", "options", "types")
 
 
-def load_manifest(path: Path | str, *, root: Path | str | None = None) -> Manifest:
+def load_manifest(
+    path: Path | str, *, root: Path | str | None = None, archs: Sequence[str] = ()
+) -> Manifest:
     """Reads, checks and expands a manifest. Nothing of the kernels' files is read yet.
 
     Args:
         path: The TOML file.
         root: Folder that replaces the manifest's own root, so that one manifest replays against
             another checkout.
+        archs: Architectures of kernels for which the manifest names none.
 
     Raises:
+        UsageError: An architecture of the caller is unknown.
         InputError: The file cannot be read.
         ManifestError: Something in it is wrong; the place is the line and the key's path.
         LimitError: The file or its expansion is larger than the bounds.
@@ -67,8 +73,14 @@ def load_manifest(path: Path | str, *, root: Path | str | None = None) -> Manife
         search=search,
         label=top.text("label", default=None),
         environment=_scalars(top.table("environment")),
-        variants=expand(_layer(defaults), kernels, artifact=str(place)),
+        variants=expand(_with_archs(_layer(defaults), archs), kernels, artifact=str(place)),
     )
+
+
+def _with_archs(defaults: Layer, archs: Sequence[str]) -> Layer:
+    if defaults.archs is not None or not archs:
+        return defaults
+    return msgspec.structs.replace(defaults, archs=known_archs(archs))
 
 
 def _parse(place: Path) -> dict[str, Any]:

@@ -41,13 +41,11 @@ GENERIC_WRAPPERS: tuple[str, ...] = (
 )
 """Functions whose name tells nothing: the first template argument that is a type names them."""
 
-PASS_THROUGH_TYPES: tuple[str, ...] = (
-    "flash::enable_sm90",
-    "flash::enable_sm90_or_later",
-    "flash::enable_sm80_to_sm89",
-    "cutlass::gemm::device::DefaultGemmConfiguration",
-)
+PASS_THROUGH_TYPES: tuple[str, ...] = ("cutlass::gemm::device::DefaultGemmConfiguration",)
 """Types that only wrap the type that names the kernel."""
+
+_ARCH_GUARD = re.compile(r"(?:^|::)enable_\w*sm\d+\w*$")
+"""`enable_sm90`, `enable_3x_kernel_for_sm90_or_later`: guards of CUTLASS users, wrappers too."""
 
 _INDUCTOR = re.compile(r"(triton_[a-z]{2,12}_(?:fused|unknown)\w*?)_\d+")
 _LITERAL = re.compile(r"-?\d+(?:\.\d+)?(?:u|l|ul|ll|ull|f)?|true|false|\(.*\)-?\d+")
@@ -78,9 +76,13 @@ def cxx_family(symbol: str, wrappers: frozenset[str] = frozenset(GENERIC_WRAPPER
     if name.qualified not in wrappers:
         return name.qualified
     inner = _first_type(name.template_arguments)
-    while inner is not None and type_name(inner) in PASS_THROUGH_TYPES:
+    while inner is not None and _passes_through(type_name(inner)):
         inner = _first_type(template_arguments(inner))
     return name.qualified if inner is None else f"{name.qualified}<{type_name(inner)}>"
+
+
+def _passes_through(name: str) -> bool:
+    return name in PASS_THROUGH_TYPES or _ARCH_GUARD.search(name) is not None
 
 
 def _first_type(arguments: Iterable[str]) -> str | None:

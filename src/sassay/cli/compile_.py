@@ -72,7 +72,7 @@ def compile_command(
     from sassay.build import compile_manifest, load_manifest
     from sassay.capture import load_evidence, write_capture
 
-    loaded = load_manifest(manifest, root=root)
+    loaded = load_manifest(manifest, root=root, archs=tuple(arch or ()))
     measured = {}
     for path in evidence or ():
         measured.update(load_evidence(Path(path)))
