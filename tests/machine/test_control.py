@@ -275,3 +275,20 @@ BIG: st.param.b32 [out], 77; ret; }
     assert result.arrays[0] is not None
     wanted = [(77 if t > 7 else t + (55 if t < 3 else 57)) for t in range(32)]
     assert result.arrays[0].tolist() == wanted
+
+
+def test_all_lanes_have_left_a_loop_before_any_goes_on() -> None:
+    # What follows the loop stands before its body, and is the branch not taken.
+    body = (
+        _AT
+        + """
+    mov.u32 %r5, 0;
+    LOOP: setp.lt.u32 %p0, %r5, %r0;
+    @%p0 bra BODY;
+    activemask.b32 %r7;
+    st.global.u32 [%d0], %r7; ret;
+    BODY: add.u32 %r5, %r5, 1; bra LOOP;"""
+    )
+    result = launch(body, [_zeros(64)], block=64)
+    assert result.arrays[0] is not None
+    assert result.arrays[0].tolist() == [0xFFFFFFFF] * 64

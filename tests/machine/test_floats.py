@@ -55,6 +55,13 @@ def rows(form: Format, count: int) -> st.SearchStrategy[list[tuple[int, ...]]]:
         return max(near, 0) << form.mantissa | pick.getrandbits(form.mantissa)
 
     fixed = [tuple(one() for _ in range(count)) for _ in range(100)]
+    # On and beside the ties of narrower formats.
+    for cut in (k for k in (3, 6, 13, 16, 20, 29, 42, 45) if k < form.mantissa):
+        for nudge in (-1, 0, 1):
+            for odd in (0, 1):
+                tie = (pick.getrandbits(form.mantissa - cut - 1) << 1 | odd) << cut
+                low = tie | (1 << cut - 1) + nudge
+                fixed.append(tuple(form.bias << form.mantissa | low for _ in range(count)))
     drawn = st.lists(st.tuples(*[word(form)] * count), min_size=1, max_size=12)
     return drawn.map(lambda found: found + fixed)
 
@@ -123,6 +130,10 @@ def test_fused_sums_that_a_wider_format_would_round_twice(form: Format) -> None:
         for z in (0, sign)
         for c in (0, least, 1 << form.mantissa, (form.bias // 3) << form.mantissa)
     ]
+    if form is F32:
+        # A subnormal sum: 2^-150 (1 - 2^-46), just below half of the last place, and an odd word.
+        above, below = 52 << 23 | 1, 51 << 23 | 0x7FFFFE
+        operands += [(above, below, 0x00400001), (above | sign, below, 0x80400001)]
     name = next(kind for kind, known in FORMATS.items() if known is form)
     check(f"fma.rn.{name}", form, operands, lambda a, b, c: exact.fma(a, b, c, form))
 
