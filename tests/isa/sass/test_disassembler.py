@@ -68,7 +68,7 @@ def test_words_that_only_their_own_control_bits_make_valid() -> None:
             return ["FADD" if int(high) >> 41 & 0xF else None for _, high in words]
 
     tool = Tool("none", (1, 0, 0), ("sm_80",))
-    disassembler = Disassembler(None, [tool])
+    disassembler = Disassembler(None, [tool], tables=False)
     disassembler._store("sm_80").read = Picky(tool, "SM80").texts
     words = program((0x7221, 0x000FC00000000000 | 4 << 41), (0x7221, 0x000FC00000000000))
     [decoded] = disassembler.opcodes([("sm_80", words.tobytes())])
@@ -92,7 +92,7 @@ def test_bytes_behind_the_last_instruction_are_reported(disassembler: Disassembl
 def test_an_older_tool_answers_for_what_the_newer_one_dropped() -> None:
     new = Tool("new", (13, 5, 37), ("sm_80", "sm_90"))
     old = Tool("old", (12, 8, 90), ("sm_70", "sm_80"))
-    disassembler = Disassembler(None, [new, old])
+    disassembler = Disassembler(None, [new, old], tables=False)
     assert disassembler.version("sm_80") == "13.5.37"
     assert disassembler.version("sm_70") == "12.8.90"
     with pytest.raises(ToolError, match=r"knows sm_90a \(asked 13.5.37, 12.8.90\)"):
@@ -100,7 +100,7 @@ def test_an_older_tool_answers_for_what_the_newer_one_dropped() -> None:
 
 
 def test_without_any_tool() -> None:
-    disassembler = Disassembler(None, [])
+    disassembler = Disassembler(None, [], tables=False)
     assert not disassembler.knows("sm_90")
     assert disassembler.opcodes([("sm_90", CODE)]) == [None]
     with pytest.raises(ToolError, match="pip install nvidia-cuda-nvdisasm"):
@@ -118,7 +118,7 @@ def test_without_any_tool() -> None:
 )
 def test_a_tool_that_fails(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
-        Disassembler(None, [_fake(tmp_path, body)]).opcodes([("sm_80", CODE)])
+        Disassembler(None, [_fake(tmp_path, body)], tables=False).opcodes([("sm_80", CODE)])
 
 
 def test_a_tool_that_hangs_is_killed(tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_many_words_go_to_several_processes(
 
 def test_what_was_learned_is_not_asked_again(tmp_path: Path, disassembler: Disassembler) -> None:
     real = disassembler.tools[0]
-    with Disassembler(tmp_path, [real]) as first:
+    with Disassembler(tmp_path, [real], tables=False) as first:
         [expected] = first.opcodes([("sm_80", CODE)])
         texts = first.texts("sm_80", CODE)
     gone = Tool("/nonexistent/nvdisasm", real.version, real.archs)
-    second = Disassembler(tmp_path, [gone])
+    second = Disassembler(tmp_path, [gone], tables=False)
     [again] = second.opcodes([("sm_80", CODE)])
     assert expected is not None
     assert again is not None
@@ -183,7 +183,7 @@ def test_a_damaged_cache_is_not_believed(
     tmp_path: Path, disassembler: Disassembler, damage: str
 ) -> None:
     real = disassembler.tools[0]
-    with Disassembler(tmp_path, [real]) as first:
+    with Disassembler(tmp_path, [real], tables=False) as first:
         first.opcodes([("sm_80", CODE)])
     [path] = tmp_path.rglob(f"*{segments.SUFFIX}")
     data = bytearray(path.read_bytes())
@@ -198,12 +198,12 @@ def test_a_damaged_cache_is_not_believed(
     else:
         data[8:12] = b"\xff\xff\xff\x7f"
     path.write_bytes(data)
-    with Disassembler(tmp_path, [real]) as second:
+    with Disassembler(tmp_path, [real], tables=False) as second:
         [decoded] = second.opcodes([("sm_80", CODE)])
     assert decoded is not None
     assert census(decoded) == CENSUS
     gone = Tool("/nonexistent/nvdisasm", real.version, real.archs)
-    [rewritten] = Disassembler(tmp_path, [gone]).opcodes([("sm_80", CODE)])
+    [rewritten] = Disassembler(tmp_path, [gone], tables=False).opcodes([("sm_80", CODE)])
     assert rewritten is not None
     assert census(rewritten) == CENSUS
 
@@ -212,13 +212,13 @@ def test_text_that_was_damaged_is_asked_for_again(
     tmp_path: Path, disassembler: Disassembler
 ) -> None:
     real = disassembler.tools[0]
-    with Disassembler(tmp_path, [real]) as first:
+    with Disassembler(tmp_path, [real], tables=False) as first:
         expected = first.texts("sm_80", CODE)
     [path] = tmp_path.rglob(f"*{segments.SUFFIX}")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert Disassembler(tmp_path, [real]).texts("sm_80", CODE) == expected
+    assert Disassembler(tmp_path, [real], tables=False).texts("sm_80", CODE) == expected
 
 
 def test_many_runs_leave_few_files(tmp_path: Path, disassembler: Disassembler) -> None:
@@ -227,11 +227,11 @@ def test_many_runs_leave_few_files(tmp_path: Path, disassembler: Disassembler) -
 
     real = disassembler.tools[0]
     for run in range(30):
-        with Disassembler(tmp_path, [real]) as one:
+        with Disassembler(tmp_path, [real], tables=False) as one:
             one._store("sm_80").read = read
             one.opcodes([("sm_80", program((run + 1, 0), (500, 0)).tobytes())])
     assert len(list(tmp_path.rglob(f"*{segments.SUFFIX}"))) <= 9
-    last = Disassembler(tmp_path, [Tool("/nonexistent", real.version, real.archs)])
+    last = Disassembler(tmp_path, [Tool("/nonexistent", real.version, real.archs)], tables=False)
     words = program(*((run + 1, 0) for run in range(30)), (500, 0))
     assert last.texts("sm_80", words.tobytes())[:2] == ["OP1 R1", "OP2 R2"]
 
@@ -287,16 +287,18 @@ def test_names_of_architectures(arch: str, option: str | None) -> None:
 
 def test_no_temporary_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    Disassembler(None).opcodes([("sm_80", CODE + bytes(16))])
+    Disassembler(None, tables=False).opcodes([("sm_80", CODE + bytes(16))])
     with pytest.raises(ToolError):
-        Disassembler(None, [_fake(tmp_path, "sys.exit(3)")]).opcodes([("sm_80", CODE)])
+        Disassembler(None, [_fake(tmp_path, "sys.exit(3)")], tables=False).opcodes(
+            [("sm_80", CODE)]
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["nvdisasm"]
 
 
 def test_two_processes_share_a_cache(tmp_path: Path, disassembler: Disassembler) -> None:
     script = (
         "import sys; from pathlib import Path; from sassay.isa.sass import Disassembler\n"
-        "with Disassembler(Path(sys.argv[1])) as d:\n"
+        "with Disassembler(Path(sys.argv[1]), tables=False) as d:\n"
         "    print(d.opcodes([('sm_80', bytes.fromhex(sys.argv[2]))])[0].opcodes.size)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -310,6 +312,6 @@ def test_two_processes_share_a_cache(tmp_path: Path, disassembler: Disassembler)
     ]
     assert [int(process.communicate()[0]) for process in running] == [4, 5]
     gone = Tool("/nonexistent", disassembler.tools[0].version, disassembler.tools[0].archs)
-    [decoded] = Disassembler(tmp_path, [gone]).opcodes([("sm_80", CODE)])
+    [decoded] = Disassembler(tmp_path, [gone], tables=False).opcodes([("sm_80", CODE)])
     assert decoded is not None
     assert census(decoded) == CENSUS

@@ -1,9 +1,14 @@
-"""The door to SASS: opcodes and listings of code sections through nvdisasm and the word cache."""
+"""The door to SASS: opcodes and listings of code sections.
+
+Opcodes come from learned tables; a word that they do not know goes to the word cache and from there
+to nvdisasm. Text comes from the cache and nvdisasm alone.
+"""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -13,7 +18,8 @@ from sassay.isa.sass import words as word
 from sassay.isa.sass.decoded import Decoded
 from sassay.isa.sass.listings import listing_lines
 from sassay.isa.sass.raw import RawDisassembler
-from sassay.isa.sass.store import INVALID, WordStore
+from sassay.isa.sass.store import INVALID, UNKNOWN_ID, WordStore
+from sassay.isa.sass.tables import TableDecoder, decoder_for
 from sassay.isa.sass.tools import INSTALL_HINT, Tool, binary_option, find_tools
 
 if TYPE_CHECKING:
@@ -34,24 +40,46 @@ SAVE_WORDS = 100_000
 """Save on the way once so many words are new, so that a killed run does not lose them all."""
 
 
+@dataclass
+class WordCounts:
+    """How many instructions of one architecture were decoded, and by whom.
+
+    Attributes:
+        tables: Instructions that a table knew.
+        others: Instructions left to the word cache and nvdisasm.
+        undecided: Of those, instructions of sections that nothing at hand could finish.
+    """
+
+    tables: int = 0
+    others: int = 0
+    undecided: int = 0
+
+
 class Disassembler:
-    """Reads SASS of every architecture that some nvdisasm on this machine knows.
+    """Reads SASS of every architecture that a table or some nvdisasm on this machine knows.
 
     Use as a context manager, or call `close`, so that what was learned is kept for the next run.
     One object belongs to one thread; processes may share a cache folder.
     """
 
-    def __init__(self, cache_dir: Path | None, tools: Sequence[Tool] | None = None) -> None:
+    def __init__(
+        self, cache_dir: Path | None, tools: Sequence[Tool] | None = None, *, tables: bool = True
+    ) -> None:
         """Prepare; nothing is run or read before the first question.
 
         Args:
             cache_dir: Folder for what nvdisasm said in earlier runs; None keeps nothing.
             tools: Programs to use, newest first; None finds them.
+            tables: Whether learned tables answer first; without them nvdisasm answers all.
         """
         self._cache_dir = cache_dir
         self._given = tuple(tools) if tools is not None else None
         self._found: tuple[Tool, ...] | None = None
         self._stores: dict[str, WordStore] = {}
+        self._raws: list[RawDisassembler] = []
+        self._use_tables = tables
+        self._numbers: dict[str, NDArray[np.int32]] = {}
+        self.counts: dict[str, WordCounts] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -73,13 +101,20 @@ class Disassembler:
         return self._found
 
     def knows(self, arch: str) -> bool:
-        """Whether some nvdisasm here reads an architecture (`sm_90a`)."""
-        return self._tool(arch) is not None
+        """Whether a table or some nvdisasm here reads an architecture (`sm_90a`)."""
+        return self._tool(arch) is not None or self._table(arch) is not None
 
     def version(self, arch: str) -> str | None:
-        """The version of the nvdisasm that reads an architecture, such as `13.5.37`."""
-        tool = self._tool(arch)
-        return tool.release if tool else None
+        """The version of the nvdisasm whose spelling opcodes follow, such as `13.5.37`.
+
+        Where the tables were taught by another release than the one at hand, which answers for
+        what they do not know, both are named.
+        """
+        tool, table = self._tool(arch), self._table(arch)
+        named = [table.taught_by] if table else []
+        if tool is not None and tool.release not in named:
+            named.append(tool.release)
+        return " and ".join(named) or None
 
     def require(self, arch: str) -> Tool:
         """The nvdisasm for an architecture.
@@ -106,7 +141,8 @@ class Disassembler:
             sections: Architecture and bytes of each.
 
         Returns:
-            One entry a section; None where no nvdisasm knows the architecture.
+            One entry a section; None where no nvdisasm knows the architecture, unless its table
+            knows every word of the section.
 
         Raises:
             ToolError: if nvdisasm fails, hangs or is killed.
@@ -118,14 +154,20 @@ class Disassembler:
         known = {arch: indices for arch, indices in by_arch.items() if self.knows(arch)}
         for arch in known:
             self._store(arch)
+            self.counts.setdefault(arch, WordCounts())
         # Architectures share nothing, and each nvdisasm takes 0.3 s to start: side by side.
         with ThreadPoolExecutor(max_workers=max(1, min(len(known), os.cpu_count() or 1))) as pool:
             codes = ([sections[index][1] for index in indices] for indices in known.values())
-            for indices, decoded in zip(
-                known.values(), pool.map(self._decode, known, codes), strict=True
-            ):
-                for index, section in zip(indices, decoded, strict=True):
-                    results[index] = section
+            try:
+                for indices, decoded in zip(
+                    known.values(), pool.map(self._decode, known, codes), strict=True
+                ):
+                    for index, section in zip(indices, decoded, strict=True):
+                        results[index] = section
+            except BaseException:  # an interrupt reaches this thread only: end what others await
+                for raw in self._raws:
+                    raw.stop()
+                raise
         return results
 
     def texts(self, arch: str, code: bytes) -> list[str]:
@@ -173,11 +215,19 @@ class Disassembler:
             return None
         return next((tool for tool in self.tools if arch in tool.archs), None)
 
+    def _table(self, arch: str) -> TableDecoder | None:
+        return decoder_for(arch) if self._use_tables else None
+
     def _store(self, arch: str) -> WordStore:
         store = self._stores.get(arch)
         if store is None:
-            tool = self.require(arch)
+            tool = self._tool(arch)
+            if tool is None:
+                # A table alone: nothing is ever asked of this store, it only numbers the names.
+                store = self._stores[arch] = WordStore(lambda _: (), None, arch)
+                return store
             raw = RawDisassembler(tool, binary_option(arch) or arch)
+            self._raws.append(raw)
             folder = None
             if self._cache_dir is not None:
                 folder = self._cache_dir / CACHE_FOLDER / tool.release / arch
@@ -185,25 +235,53 @@ class Disassembler:
             store = self._stores[arch] = WordStore(raw.texts, folder, key)
         return store
 
-    def _decode(self, arch: str, codes: Sequence[bytes]) -> list[Decoded]:
+    def _decode(self, arch: str, codes: Sequence[bytes]) -> list[Decoded | None]:
         store = self._store(arch)
         parts = [word.section_words(code) for code in codes]
-        ids = self._ids(store, parts)
+        original = np.concatenate(parts) if parts else np.empty((0, 2), dtype=np.uint64)
+        ids = self._from_table(arch, store, original)
+        left = np.flatnonzero(ids == UNKNOWN_ID)
+        counts = self.counts[arch]
+        counts.tables += len(ids) - len(left)
+        counts.others += len(left)
+        if len(left) and self._tool(arch) is not None:
+            ids[left] = self._ids(store, original[left])
+            left = left[:0]
+        counts.undecided += len(left)
         names = tuple(store.names)
-        results: list[Decoded] = []
+        results: list[Decoded | None] = []
         start = 0
         for code, part in zip(codes, parts, strict=True):
             stop = start + len(part)
-            results.append(Decoded(ids[start:stop], names, len(code) % word.WORD_BYTES))
+            finished = np.searchsorted(left, start) == np.searchsorted(left, stop)
+            trailing = len(code) % word.WORD_BYTES
+            results.append(Decoded(ids[start:stop], names, trailing) if finished else None)
             start = stop
         if store.unsaved >= SAVE_WORDS:
             store.save()
         return results
 
+    def _from_table(self, arch: str, store: WordStore, original: Words) -> NDArray[np.int32]:
+        """The opcode ids of the words that the architecture's table knows, `UNKNOWN_ID` else."""
+        table = self._table(arch)
+        if table is None:
+            return np.full(len(original), UNKNOWN_ID, dtype=np.int32)
+        found = table.decode(original)
+        # The last place stands for -1, unknown.
+        numbers = self._numbers.get(arch)
+        if numbers is None:
+            numbers = np.full(len(table.names) + 1, UNKNOWN_ID, dtype=np.int32)
+            self._numbers[arch] = numbers
+        met = np.zeros(len(numbers), dtype=bool)
+        met[found] = True
+        met[-1] = False
+        for place in np.flatnonzero(met & (numbers == UNKNOWN_ID)).tolist():
+            numbers[place] = store.number(table.names[place])
+        return numbers[found]
+
     @staticmethod
-    def _ids(store: WordStore, parts: Sequence[Words]) -> NDArray[np.int32]:
-        """The opcode ids of all parts, one behind the other."""
-        original = np.concatenate(parts) if parts else np.empty((0, 2), dtype=np.uint64)
+    def _ids(store: WordStore, original: Words) -> NDArray[np.int32]:
+        """The opcode ids of words, from the cache and nvdisasm."""
         unique = word.unique(word.canonical(original))
         ids = store.opcodes(unique)[unique.inverse]
         refused = np.flatnonzero(ids == 0)

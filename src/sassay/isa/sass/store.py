@@ -142,11 +142,12 @@ class WordStore:
             self._attach(segment)
 
     def _attach(self, segment: Segment) -> None:
-        numbers = np.array([self._id(name) for name in segment.names] or [0], dtype=np.int32)
+        numbers = np.array([self.number(name) for name in segment.names] or [0], dtype=np.int32)
         self._segments.append(segment)
         self._global.append(numbers)
 
-    def _id(self, name: str) -> int:
+    def number(self, name: str) -> int:
+        """The id of a mnemonic; a new one gets the next."""
         known = self._ids.get(name)
         if known is None:
             known = self._ids[name] = len(self.names)
@@ -154,7 +155,7 @@ class WordStore:
         return known
 
     def _decode(self, words: Words) -> NDArray[np.int32]:
-        return np.array([self._id(mnemonic(text)) for text in self._add(words)], dtype=np.int32)
+        return np.array([self.number(mnemonic(text)) for text in self._add(words)], dtype=np.int32)
 
     def _add(self, words: Words) -> list[str]:
         """Ask nvdisasm for words and keep the answers."""

@@ -35,14 +35,15 @@ def tier(before: SassCode, after: SassCode, disassembler: Disassembler) -> Tier:
             return Tier.RESCHEDULED
     left = before.code[: len(one.words) * word.WORD_BYTES]
     right = after.code[: len(other.words) * word.WORD_BYTES]
-    disassembler.require(before.arch)
-    disassembler.require(after.arch)
     # Sections are decoded with their trailing bytes, so that a cut one is not equal to a whole one.
     left += one.trailing
     right += other.trailing
     decoded = disassembler.opcodes([(before.arch, left), (after.arch, right)])
     first, second = decoded
-    if first is None or second is None or first.trailing_bytes != second.trailing_bytes:
+    if first is None or second is None:
+        disassembler.require(before.arch if first is None else after.arch)
+        return Tier.RECOMPOSED
+    if first.trailing_bytes != second.trailing_bytes:
         return Tier.RECOMPOSED
     if census(first) != census(second):
         return Tier.RECOMPOSED

@@ -26,6 +26,9 @@ _REUSE_STALL = 17 << 105
 """Stall and yield beside reuse flags, as `words.canonical` sets them."""
 _REUSE_START = 122
 _HALF = (1 << 64) - 1
+AMBIGUOUS: dict[str, tuple[int, ...]] = dict.fromkeys(("sm_70", "sm_72"), (0x321, 0x322))
+"""Opcodes at whose words nvdisasm 12.8 may stop for good (`More than one pattern matched during
+instruction decoding`) without saying where. They load and store attributes of graphics shaders."""
 _UNKNOWN_MARKS = ("INVALID", "???")
 
 
@@ -63,7 +66,13 @@ class Oracle:
             return []
         self.asked += len(words)
         option = binary_option(self.arch) or self.arch
-        return [_name(text) for text in RawDisassembler(self.tool, option).texts(words)]
+        answers: list[str | None] = [None] * len(words)
+        keys = words[:, 0] & np.uint64(0xFFF)
+        places = np.flatnonzero(~np.isin(keys, AMBIGUOUS.get(self.arch, ())))
+        texts = RawDisassembler(self.tool, option).texts(words[places])
+        for place, text in zip(places.tolist(), texts, strict=True):
+            answers[place] = _name(text)
+        return answers
 
 
 def with_reuse(word: int, flags: int) -> int:

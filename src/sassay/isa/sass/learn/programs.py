@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OLDER = "triton==3.6.0"
 """Bundles nvdisasm and ptxas 12.8, the last that know sm_70."""
+_FIRST = ("sm_70", "sm_80", "sm_90a", "sm_100a", "sm_120a")
+"""Learned before the others of their generation."""
 _BUNDLED = "triton/backends/nvidia/bin/"
 _COMPILERS = ("ptxas", "ptxas-blackwell")
 
@@ -41,9 +43,9 @@ class Programs:
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """Every architecture that some nvdisasm here knows, in groups of one generation.
 
-        Newest first, so that what is learned of it hints at what older ones may know; and those
-        with most features first: `sm_90a` before `sm_90`, so that the table of a family is learned
-        where nothing is refused for want of a suffix.
+        The most common ones first, then newest first, so that what is learned of them hints at
+        what others may know; and those with most features first: `sm_90a` before `sm_90`, so that
+        the table of a family is learned where nothing is refused for want of a suffix.
         """
         found = sorted({arch for tool in self.disassemblers for arch in tool.archs}, key=_order)
         groups: dict[int, list[str]] = {}
@@ -97,13 +99,15 @@ def _download(folder: Path) -> Path:
     return folder
 
 
-def _order(arch: str) -> tuple[int, int]:
-    number = arch.removeprefix("sm_")
-    suffix = number[-1] if number[-1].isalpha() else ""
-    return -int(number.removesuffix(suffix)), {"a": 0, "f": 1, "": 2}[suffix]
+def _order(arch: str) -> tuple[bool, int, int]:
+    return arch not in _FIRST, -_number(arch), "af".find(arch[-1]) % 3
+
+
+def _number(arch: str) -> int:
+    return int(arch.removeprefix("sm_").rstrip("af"))
 
 
 def _generation(arch: str) -> int:
     """Blackwell and later, Turing to Hopper, Volta: within them most encodings are shared."""
-    number = -_order(arch)[0]
+    number = _number(arch)
     return 2 if number >= 100 else 1 if number >= 75 else 0

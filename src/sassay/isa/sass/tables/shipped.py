@@ -34,6 +34,16 @@ def shipped_archs() -> tuple[str, ...]:
     return tuple(sorted(_shipped()))
 
 
+def shipped_table(arch: str) -> TableRecord:
+    """The table of an architecture as it lies on disk.
+
+    Raises:
+        KeyError: if there is none.
+        FormatError: if the file of a table is damaged.
+    """
+    return _shipped()[arch]
+
+
 def decoder_for(arch: str) -> TableDecoder | None:
     """The decoder of an architecture (`sm_90a`); None where there is no table.
 

@@ -1,0 +1,136 @@
+"""The generator against an instruction set that is made up here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.isa.sass.learn.corpus import entry
+from sassay.isa.sass.learn.explore import Explorer
+from sassay.isa.sass.learn.fuzz import disputes, fuzz
+from sassay.isa.sass.learn.lines import lines
+from sassay.isa.sass.learn.opcode import Condition
+from sassay.isa.sass.learn.oracle import BODY, Oracle, pack, unpack
+from sassay.isa.sass.learn.publish import table_of
+from sassay.isa.sass.tables.decoder import TableDecoder
+from sassay.isa.sass.tools import Tool
+
+if TYPE_CHECKING:
+    from sassay.isa.sass.words import Words
+
+RZ = 0xFF
+
+
+def _field(word: int, start: int, width: int) -> int:
+    return word >> start & (1 << width) - 1
+
+
+def made_up(word: int) -> str | None:
+    """Four opcodes with the traps of real ones."""
+    key, reuse = word & 0xFFF, _field(word, 122, 4)
+    if word >> 100 & 1:
+        return None  # a reserved bit
+    if key == 0x221:  # plain modifiers; bit 65 counts in one mode only
+        name = "ADD" + (".FTZ" if word >> 80 & 1 else "")
+        if word >> 72 & 1:
+            name += ".RZ" + (".X" if word >> 65 & 1 else "")
+        return name if not reuse & 4 else None
+    if key == 0x224:  # an alias by operand value, by either of two operands
+        if reuse & ~3:
+            return None
+        plain = RZ not in {_field(word, 24, 8), _field(word, 32, 8)}
+        return ("MAD" if plain else "MAD.MOV") + (".U32" if not word >> 73 & 1 else "")
+    if key == 0x304:  # a pair of bits whose midpoint is refused
+        if (word >> 75 & 1) != (word >> 77 & 1) or reuse:
+            return None
+        return "CVT.F64" if word >> 75 & 1 else "CVT.F32"
+    if key == 0x305:  # only some modes have the operand that can be reused
+        high = word >> 76 & 1
+        if reuse & ~(2 if high else 0):
+            return None
+        name = "LEA.HI" if high else "LEA"
+        return name + (".INVALID3" if _field(word, 84, 2) == 3 else f".M{_field(word, 84, 2)}")
+    return None
+
+
+@dataclass
+class MadeUp(Oracle):
+    def ask_raw(self, words: Words) -> list[str | None]:
+        self.asked += len(words)
+        names = [made_up(int(low) | int(high) << 64) for low, high in words]
+        return [None if name is None or "INVALID" in name else name for name in names]
+
+
+def _learn() -> Explorer:
+    explorer = Explorer(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), lambda _: None)
+    explorer.discover([0x221 | 0x123 << 16])
+    explorer.conditions()
+    explorer.classify()
+    explorer.pairs()
+    explorer.enumerate()
+    for number in range(5):
+        if not fuzz(explorer, number)[1]:
+            break
+        explorer.enumerate()
+    explorer.reuse()
+    return explorer
+
+
+def test_an_instruction_set_is_learned_and_no_answer_is_wrong() -> None:
+    explorer = _learn()
+    assert sorted(explorer.opcodes) == [0x221, 0x224, 0x304, 0x305]
+    assert not [item for opcode in explorer.opcodes.values() for item in disputes(opcode)]
+    decoder = TableDecoder(table_of(explorer.opcodes.values(), ["sm_80"], "1.2.3"))
+    rng = np.random.default_rng(23)
+    words = rng.integers(0, 2**64, (20_000, 2), dtype=np.uint64)
+    keys = np.array([0x221, 0x224, 0x304, 0x305, 0x306], dtype=np.uint64)
+    words[:, 0] = words[:, 0] & ~np.uint64(0xFFF) | rng.choice(keys, len(words))
+    words[::3, 0] |= np.uint64(RZ << 24)
+    words[::2, 1] &= np.uint64(2**41 - 1)
+    found = decoder.decode(words)
+    right = valid = 0
+    for number, (low, high) in zip(found.tolist(), words.tolist(), strict=True):
+        expected = made_up(low | high << 64)
+        if expected is not None and "INVALID" not in expected:
+            valid += 1
+            right += number >= 0
+        if number >= 0:
+            assert decoder.names[number] == expected, hex(low | high << 64)
+    assert right / valid > 0.99
+
+
+def test_what_decides_is_found() -> None:
+    opcodes = _learn().opcodes
+    assert opcodes[0x221].deciding == [65, 72, 80]
+    assert opcodes[0x224].deciding == [73]
+    assert opcodes[0x224].conditions == [Condition(24, 8, (RZ,)), Condition(32, 8, (RZ,))]
+    assert opcodes[0x304].deciding == [75, 77]
+    assert opcodes[0x305].deciding == [76, 84, 85]
+    assert all(opcode.fixed == 1 << 100 for opcode in opcodes.values())
+    assert opcodes[0x224].flags == 3
+    assert set(opcodes[0x305].reuse.values()) == {0, 2}
+
+
+def test_the_same_questions_are_asked_again() -> None:
+    first, second = (
+        table_of(_learn().opcodes.values(), ["sm_80"], "1.2.3"),
+        table_of(_learn().opcodes.values(), ["sm_80"], "1.2.3"),
+    )
+    assert first == second
+
+
+def test_words_as_numbers_and_back() -> None:
+    numbers = [0, BODY, 1 << 64, (1 << 104) | 5]
+    assert unpack(pack(numbers)) == numbers
+    assert unpack(pack([BODY | 1 << 110])) == [BODY]
+
+
+def test_each_line_of_the_corpus_becomes_one_kernel() -> None:
+    text = entry("k", "setp.lt.u32 %qo|%qo2,%r1,%r2;")
+    assert text.count(".entry") == 1
+    assert "setp.lt.u32 %qo1|%qo2,%r1,%r2;" in text
+    assert text.count("st.volatile") == 2
+    assert "\n" not in "".join(entry("k", line) for line in lines())
+    assert len(lines()) > 2000
