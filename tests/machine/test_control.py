@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from tests.machine.harness import launch
 
 _AT = """
@@ -277,18 +278,23 @@ BIG: st.param.b32 [out], 77; ret; }
     assert result.arrays[0].tolist() == wanted
 
 
-def test_all_lanes_have_left_a_loop_before_any_goes_on() -> None:
-    # What follows the loop stands before its body, and is the branch not taken.
-    body = (
-        _AT
-        + """
-    mov.u32 %r5, 0;
+_LOOPS = {
+    "body last": """
     LOOP: setp.lt.u32 %p0, %r5, %r0;
     @%p0 bra BODY;
-    activemask.b32 %r7;
-    st.global.u32 [%d0], %r7; ret;
-    BODY: add.u32 %r5, %r5, 1; bra LOOP;"""
-    )
-    result = launch(body, [_zeros(64)], block=64)
+    bra DONE;
+    DONE: activemask.b32 %r7; st.global.u32 [%d0], %r7; ret;
+    BODY: add.u32 %r5, %r5, 1; bra LOOP;""",
+    "body first": """
+    LOOP: setp.ge.u32 %p0, %r5, %r0;
+    @%p0 bra DONE;
+    add.u32 %r5, %r5, 1; bra LOOP;
+    DONE: activemask.b32 %r7; st.global.u32 [%d0], %r7; ret;""",
+}
+
+
+@pytest.mark.parametrize("layout", sorted(_LOOPS))
+def test_all_lanes_have_left_a_loop_before_any_goes_on(layout: str) -> None:
+    result = launch(_AT + "mov.u32 %r5, 0;" + _LOOPS[layout], [_zeros(64)], block=64)
     assert result.arrays[0] is not None
     assert result.arrays[0].tolist() == [0xFFFFFFFF] * 64

@@ -148,7 +148,7 @@ def _in_turns(
     counts = np.bincount(turn)
     start = 0
     for count in counts.tolist():
-        chosen = np.sort(by_turn[start : start + count])
+        chosen = by_turn[start : start + count]
         start += count
         at = index[chosen]
         before = cells[at]
