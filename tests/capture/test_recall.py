@@ -51,7 +51,7 @@ def _open(
     tools: Sequence[Tool] | None = None,
     arch_globs: tuple[str, ...] = (),
 ) -> State:
-    with Disassembler(None, tools) as disassembler:
+    with Disassembler(None, tools, tables=tools is None) as disassembler:
         return open_state(
             str(path),
             store=store or CodeArchive(),

@@ -241,7 +241,7 @@ def test_volta_without_any_program() -> None:
     assert left is None  # one word is beyond the table, and nothing is guessed
     counts = alone.counts["sm_70"]
     assert (counts.tables, counts.others, counts.undecided) == (5, 1, 1)
-    assert alone.version("sm_70") == "12.8.55"
+    assert alone.version("sm_70") == "12.8.55 (tables alone)"
     with pytest.raises(ToolError, match="no nvdisasm was found"):
         alone.texts("sm_70", code.tobytes())
 
@@ -262,4 +262,4 @@ def test_versions_of_tables_and_tools_are_both_named() -> None:
     other = Tool("none", (99, 1, 2), ("sm_80",))
     assert Disassembler(None, [other]).version("sm_80") == f"{taught.taught_by} and 99.1.2"
     assert Disassembler(None, [other], tables=False).version("sm_80") == "99.1.2"
-    assert Disassembler(None, []).version("sm_80") == taught.taught_by
+    assert Disassembler(None, []).version("sm_80") == f"{taught.taught_by} (tables alone)"

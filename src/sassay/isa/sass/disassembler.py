@@ -108,13 +108,16 @@ class Disassembler:
         """The version of the nvdisasm whose spelling opcodes follow, such as `13.5.37`.
 
         Where the tables were taught by another release than the one at hand, which answers for
-        what they do not know, both are named.
+        what they do not know, both are named; where there is none at hand, that is said.
         """
         tool, table = self._tool(arch), self._table(arch)
-        named = [table.taught_by] if table else []
-        if tool is not None and tool.release not in named:
-            named.append(tool.release)
-        return " and ".join(named) or None
+        if table is None:
+            return tool.release if tool else None
+        if tool is None:
+            return f"{table.taught_by} (tables alone)"
+        if tool.release == table.taught_by:
+            return tool.release
+        return f"{table.taught_by} and {tool.release}"
 
     def require(self, arch: str) -> Tool:
         """The nvdisasm for an architecture.

@@ -26,8 +26,8 @@ _REUSE_STALL = 17 << 105
 """Stall and yield beside reuse flags, as `words.canonical` sets them."""
 _REUSE_START = 122
 _HALF = (1 << 64) - 1
-AMBIGUOUS: dict[str, tuple[int, ...]] = dict.fromkeys(("sm_70", "sm_72"), (0x321, 0x322))
-"""Opcodes at whose words nvdisasm 12.8 may stop for good (`More than one pattern matched during
+AMBIGUOUS: dict[str, tuple[int, ...]] = dict.fromkeys(("sm_70", "sm_72", "sm_75"), (0x321, 0x322))
+"""Opcodes at whose words nvdisasm may stop for good (`More than one pattern matched during
 instruction decoding`) without saying where. They load and store attributes of graphics shaders."""
 _UNKNOWN_MARKS = ("INVALID", "???")
 
