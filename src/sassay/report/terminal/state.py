@@ -36,7 +36,7 @@ def state(page: Page, item: State, options: ReportOptions) -> None:
         groups.setdefault((kernel.family, kernel.arch), []).append(kernel)
     archs = sorted({kernel.arch for kernel in item.kernels}, key=arch_order)
     families = {kernel.family for kernel in item.kernels}
-    page.line((item.label, "bold"), (f"  {', '.join(archs)}", "dim"))
+    page.line((item.label, "bold"), (f"  {', '.join(map(_arch, archs))}", "dim"))
     page.line(
         f"{plural(len(item.kernels), 'kernel')} of {plural(len(families), 'family', 'families')}, "
         f"{size(sum(kernel.code_bytes or 0 for kernel in item.kernels))} of code"
@@ -55,7 +55,7 @@ def state(page: Page, item: State, options: ReportOptions) -> None:
     if options.rendering == "summary":
         return
     _families(page, groups, options, with_arch=len(archs) > 1)
-    _kernels(page, item.kernels, options)
+    _kernels(page, item.kernels, options, with_arch=len(archs) > 1)
 
 
 def _place(item: tuple[tuple[str, str], Sequence[Kernel]]) -> tuple[str, tuple[str, int, str]]:
@@ -123,25 +123,38 @@ def _span(values: Sequence[int | None]) -> str:
     return count(low) if low == high else f"{count(low)}-{count(high)}"
 
 
-def _kernels(page: Page, kernels: Sequence[Kernel], options: ReportOptions) -> None:
+def _arch(arch: str) -> str:
+    """The architecture; PTX that stands alone says what it is for."""
+    return f"{arch} (PTX fallback)" if arch.startswith("compute_") else arch
+
+
+def _kernel_place(kernel: Kernel) -> tuple[str, tuple[str, int, str], str, str]:
+    return kernel.family, arch_order(kernel.arch), kernel.name, kernel.id
+
+
+def _kernels(
+    page: Page, kernels: Sequence[Kernel], options: ReportOptions, *, with_arch: bool
+) -> None:
     limit = len(kernels) if options.all else options.limit or _ROWS
     told = instances(kernels)
     rows: list[list[Cell]] = [
         [
             f"{kernel.name}  {told[kernel.id]}".rstrip(),
             (kernel.id, "dim"),
+            *([kernel.arch] if with_arch else []),
             "-" if kernel.launch.warps is None else count(kernel.launch.warps),
             count(kernel.resources.registers),
             count(kernel.resources.shared_bytes),
             size(kernel.code_bytes) if kernel.code_bytes is not None else "-",
         ]
-        for kernel in kernels[:limit]
+        for kernel in sorted(kernels, key=_kernel_place)[:limit]
     ]
     page.blank()
     page.table(
         [
             Column("Kernels"),
             Column("id"),
+            *([Column("arch")] if with_arch else []),
             *(Column(title, right=True) for title in ("warps", "registers", "shared", "code")),
         ],
         rows,
