@@ -174,7 +174,7 @@ def test_ctrl_c_ends_at_once_and_leaves_no_child(
     )
     sleeper.chmod(0o755)
     process = subprocess.Popen(
-        command("show", "before"),
+        command("show", "before", "gemm_tile", "--arch", "sm_80", "--layer", "sass"),
         cwd=workplace,
         env=environment(SASSAY_NVDISASM=str(sleeper), SASSAY_CACHE_DIR=str(tmp_path / "cache")),
         stdout=subprocess.PIPE,
