@@ -19,7 +19,7 @@ from sassay.isa.sass.decoded import Decoded
 from sassay.isa.sass.listings import listing_lines
 from sassay.isa.sass.raw import RawDisassembler
 from sassay.isa.sass.store import INVALID, UNKNOWN_ID, WordStore
-from sassay.isa.sass.tables import TableDecoder, decoder_for
+from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for
 from sassay.isa.sass.tools import INSTALL_HINT, Tool, binary_option, find_tools
 
 if TYPE_CHECKING:
@@ -275,12 +275,14 @@ class Disassembler:
         if numbers is None:
             numbers = np.full(len(table.names) + 1, UNKNOWN_ID, dtype=np.int32)
             self._numbers[arch] = numbers
-        met = np.zeros(len(numbers), dtype=bool)
-        met[found] = True
-        met[-1] = False
-        for place in np.flatnonzero(met & (numbers == UNKNOWN_ID)).tolist():
-            numbers[place] = store.number(table.names[place])
-        return numbers[found]
+        ids = numbers.take(found, mode="wrap")
+        fresh = np.flatnonzero(ids == UNKNOWN_ID)
+        if len(fresh):
+            for place in np.unique(found[fresh]).tolist():
+                if place != UNKNOWN:
+                    numbers[place] = store.number(table.names[place])
+            ids[fresh] = numbers.take(found[fresh], mode="wrap")
+        return ids
 
     @staticmethod
     def _ids(store: WordStore, original: Words) -> NDArray[np.int32]:
