@@ -17,6 +17,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,11 +90,11 @@ class RawDisassembler:
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
     base_seconds: float = 60.0
     _alive: set[subprocess.Popen[bytes]] = field(default_factory=set)
-    _stopped: bool = False
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self) -> None:
         """End every nvdisasm of this object, whichever thread waits for it, and start no more."""
-        self._stopped = True
+        self._stopped.set()
         for process in tuple(self._alive):
             process.kill()
 
@@ -208,7 +209,7 @@ class RawDisassembler:
             hex(BASE),
             str(stem.with_suffix(".bin")),
         ]
-        if self._stopped:
+        if self._stopped.is_set():
             raise ToolError("nvdisasm was interrupted", artifact=self.tool.path)
         try:
             with (
@@ -223,7 +224,7 @@ class RawDisassembler:
                 f"nvdisasm cannot be run: {error.strerror}", artifact=self.tool.path
             ) from error
         self._alive.add(process)
-        if self._stopped:  # while it was being started
+        if self._stopped.is_set():  # while it was being started
             process.kill()
         seconds = self.base_seconds + len(words) / 1000
         return _Job(index, process, stem, time.monotonic() + seconds)
