@@ -211,7 +211,7 @@ def test_shipped_tables_answer_as_nvdisasm_does(disassembler: Disassembler) -> N
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("sm", [80, 89, 90, 120])
+@pytest.mark.parametrize("sm", [80, 86, 89, 90, 100, 120])
 def test_compiled_code_needs_no_disassembler(
     disassembler: Disassembler, tmp_path: Path, sm: int
 ) -> None:
