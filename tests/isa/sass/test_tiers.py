@@ -96,7 +96,7 @@ def test_every_instruction_bit_is_deeper_than_rescheduled(disassembler: Disassem
     everything = np.concatenate([words[:1]] * len(flips))
     for row, (half, bit) in enumerate(flips):
         everything[row, half] ^= np.uint64(1) << np.uint64(bit)
-    disassembler.opcodes([("sm_80", everything.tobytes())])  # all in one call
+    disassembler.texts("sm_80", everything.tobytes())  # all in one call
     for row, flip in enumerate(flips):
         edited = np.concatenate([everything[row : row + 1], words[1:]])
         found = tier(section(words), section(edited), disassembler)
