@@ -298,3 +298,9 @@ def test_all_lanes_have_left_a_loop_before_any_goes_on(layout: str) -> None:
     result = launch(_AT + "mov.u32 %r5, 0;" + _LOOPS[layout], [_zeros(64)], block=64)
     assert result.arrays[0] is not None
     assert result.arrays[0].tolist() == [0xFFFFFFFF] * 64
+
+
+def test_a_loop_of_nothing_ends_at_the_step_limit() -> None:
+    trap = launch("L: bra L;", step_limit=5000).trap
+    assert trap is not None
+    assert trap.kind == "step-limit"

@@ -179,3 +179,24 @@ def test_missing_forms_are_all_listed_before_anything_runs() -> None:
     forms = {form: (count, line) for form, count, line in caught.value.forms}
     assert forms == {"fns.b32": (2, 12), "add.bogus.f32": (1, 13)}
     assert str(caught.value).startswith("some.ptx: line 12: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ld.global.b32 %r1;",
+        "mov;",
+        "cvta %r1, %r2;",
+        "bar.sync;",
+        "vote.sync %r1;",
+        "mul.lo;",
+        "cvt.rz.f64.s64 %d1, %d2;",
+        "mad.wide.u64 %d1, %d2, %d3, %d4;",
+        "shl.f32 %r1, %r2, %r3;",
+        "bra NOWHERE;",
+        "add.u32 %r1, %r999, 1;",
+    ],
+)
+def test_malformed_instructions_are_refused_with_their_line(text: str) -> None:
+    with pytest.raises(UnsupportedInstruction, match="line 11"):
+        load_program(entry(text + " ret;"))

@@ -98,6 +98,9 @@ class _Lowering:
             elif isinstance(each, Instruction):
                 try:
                     self._instruction(here, each)
+                except (IndexError, KeyError, ValueError, AttributeError):
+                    # Operands or modifiers are fewer or of other kinds than any form has.
+                    self.missing.append((f"{each.opcode} {each.operands}", each.line))
                 except MissingForm as error:
                     what = error.form
                     same = what.startswith(each.opcode)
@@ -473,7 +476,8 @@ def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
     mark_deaths(blocks)
     specials = set(lowering.slots.specials.values())
     for block in blocks:
-        block.size = len(block.ops) + (block.guard is not None or block.index is not None)
+        # A bare jump counts too, or a loop of nothing would never reach the step limit.
+        block.size = max(len(block.ops) + (block.guard is not None or block.index is not None), 1)
         block.forms = tuple(
             sorted({(op.form, op.label) for op in block.ops if op.label != "exact"})
         )
