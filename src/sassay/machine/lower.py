@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from sassay.isa.ptx.syntax import Declaration, Instruction, Label, Scope
 from sassay.machine import access, instructions
 from sassay.machine.binding import Binder
+from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mark_spins
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
-from sassay.machine.flow import loops, mark_deaths, schedule
+from sassay.machine.flow import mark_deaths
 from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
-from sassay.machine.program import Block, Op, Place, Program
+from sassay.machine.program import Op, Place, Program
 from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array
 from sassay.machine.variables import (
@@ -30,26 +31,8 @@ if TYPE_CHECKING:
     from sassay.isa.ptx import Module, PtxFunction
     from sassay.machine.program import Fetch, Run
 
-Key = tuple[int, int, str]
-"""A label: expansion of a body, scope, name."""
-
 MAX_OPS = 1 << 20
 _IGNORED_DIRECTIVES = (".pragma", ".callprototype", ".calltargets", ".alias")
-
-
-@dataclass
-class _Go:
-    """The end of a block: where it may go on."""
-
-    targets: list[Key] = field(default_factory=list)
-    falls: bool = False
-    guard: int | None = None
-    negated: bool = False
-    index: Fetch | None = None
-    index_slots: tuple[int, ...] = ()
-
-
-_Item = Key | Op | _Go
 
 
 @dataclass
@@ -74,7 +57,7 @@ class _Lowering:
         self.slots = Slots()
         self.dynamic: list[Array] = []
         self.missing: list[tuple[str, int]] = []
-        self.items: list[_Item] = []
+        self.items: list[Item] = []
         self.loose: set[int] = set()
         self._expansions = 0
         self._functions = {each.name: each for each in module.functions}
@@ -194,7 +177,7 @@ class _Lowering:
 
     def branch(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
         target = self._label(here, each.scope, each.operands.strip())
-        self.items.append(_Go([target], guard[0] is not None, *guard))
+        self.items.append(Go([target], guard[0] is not None, *guard))
 
     def indexed(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
         if guard[0] is not None:
@@ -212,11 +195,11 @@ class _Lowering:
         binder = Binder(here.names, each.scope, self.dynamic)
         fetch = binder.fetch(index, "u32")
         targets = [self._label(here, each.scope, name) for name in found]
-        self.items.append(_Go(targets, index=fetch, index_slots=tuple(binder.reads)))
+        self.items.append(Go(targets, index=fetch, index_slots=tuple(binder.reads)))
 
     def leave(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
         after = here.after if each.opcode.startswith("ret") else None
-        self.items.append(_Go([after or _EXIT], guard[0] is not None, *guard))
+        self.items.append(Go([after or EXIT], guard[0] is not None, *guard))
 
     def call(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
         operands = parse_operands(each.operands)
@@ -230,7 +213,7 @@ class _Lowering:
         self._expansions += 1
         after: Key = (self._expansions, 0, "after a call")
         if guard[0] is not None:
-            self.items.append(_Go([after], falls=True, guard=guard[0], negated=not guard[1]))
+            self.items.append(Go([after], falls=True, guard=guard[0], negated=not guard[1]))
         self._call(here, each, name.text, (returned, given), after)
         self.items.append(after)
 
@@ -340,7 +323,6 @@ class _Lowering:
         raise MissingForm(f"label {name}")
 
 
-_EXIT: Key = (0, 0, "exit")
 _CONTROL: dict[
     str, Callable[[_Lowering, _Expansion, Instruction, tuple[int | None, bool]], None]
 ] = {
@@ -375,88 +357,6 @@ def here_register(binder: Binder, name: Name) -> int | None:
     return binder.names.register(binder.scope, name.text)
 
 
-def _blocks(items: list[_Item]) -> list[Block]:
-    """Cuts items into blocks; the last block is the exit."""
-    blocks: list[Block] = [Block()]
-    ends: list[_Go | None] = [None]
-    starts: dict[Key, int] = {}
-
-    def fresh() -> None:
-        blocks.append(Block())
-        ends.append(None)
-
-    for item in items:
-        if isinstance(item, tuple):
-            if blocks[-1].ops or ends[-1] is not None:
-                fresh()
-            starts[item] = len(blocks) - 1
-        elif isinstance(item, _Go):
-            ends[-1] = item
-            fresh()
-        else:
-            waits = item.members is not None or item.barrier is not None
-            if waits and blocks[-1].ops:
-                fresh()
-            blocks[-1].ops.append(item)
-            if item.barrier is not None:
-                fresh()
-    fresh()
-    last = len(blocks) - 1
-    starts[_EXIT] = last
-    for at, (block, end) in enumerate(zip(blocks, ends, strict=True)):
-        if at == last:
-            continue
-        if end is None:
-            block.targets = (at + 1,)
-            continue
-        targets = [starts.get(key, last) for key in end.targets]
-        block.targets = tuple([*targets, at + 1] if end.falls else targets)
-        block.guard, block.negated = end.guard, end.negated
-        block.index, block.index_slots = end.index, end.index_slots
-    return blocks
-
-
-def _reorder(blocks: list[Block]) -> list[Block]:
-    last = len(blocks) - 1
-    order = [at for at in schedule([block.targets for block in blocks]) if at != last] + [last]
-    rank = {block: at for at, block in enumerate(order)}
-    kept = [blocks[at] for at in order]
-    for block in kept:
-        block.targets = tuple(rank[target] for target in block.targets)
-    return kept
-
-
-def _watches(op: Op) -> bool:
-    base, *modifiers = op.form.split(".")
-    return base == "atom" or (base == "ld" and not access.WATCHING.isdisjoint(modifiers))
-
-
-def _mark_spins(blocks: list[Block]) -> bool:
-    """Marks loops whose end depends on what they read of others; whether any leaves its block."""
-    leaves = False
-    for body in loops([block.targets for block in blocks]):
-        ops = [op for at in sorted(body) for op in blocks[at].ops]
-        watching = [op for op in ops if _watches(op)]
-        if not watching:
-            continue
-        seen = {slot for op in watching for slot in op.writes}
-        changed = True
-        while changed:
-            before = len(seen)
-            for op in ops:
-                if not seen.isdisjoint(op.reads):
-                    seen.update(op.writes)
-            changed = len(seen) != before
-        exits = [
-            at for at in body if not set(blocks[at].targets) <= body and blocks[at].guard in seen
-        ]
-        if exits:
-            for at in body:
-                blocks[at].spins = True
-            leaves |= any(".shared" not in op.form for op in watching)
-    return leaves
-
-
 def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
     """Lowers an entry.
 
@@ -472,7 +372,7 @@ def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
     first = _run(module, function, artifact, frozenset())
     loose = _loose_slots(first.items, len(first.slots.widths))
     lowering = _run(module, function, artifact, loose) if loose else first
-    blocks = _reorder(_blocks(lowering.items))
+    blocks = in_order(cut_blocks(lowering.items))
     mark_deaths(blocks)
     specials = set(lowering.slots.specials.values())
     for block in blocks:
@@ -504,7 +404,7 @@ def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
         const=bytes(lowering.variables.const),
         variables=tuple(lowering.variables.globals),
         required_block=function.launch.block,
-        resident=_mark_spins(blocks),
+        resident=mark_spins(blocks),
     )
 
 
@@ -521,12 +421,12 @@ def _run(module: Module, function: PtxFunction, artifact: str, loose: frozenset[
     return lowering
 
 
-def _loose_slots(items: list[_Item], count: int) -> frozenset[int]:
+def _loose_slots(items: list[Item], count: int) -> frozenset[int]:
     """Slots that only instructions read which treat all NaNs alike."""
     strict: set[int] = set()
     for item in items:
         if isinstance(item, Op) and not blind_to_nans(item.form):
             strict.update(item.reads)
-        elif isinstance(item, _Go):
+        elif isinstance(item, Go):
             strict.update(item.index_slots)
     return frozenset(range(count)) - strict
