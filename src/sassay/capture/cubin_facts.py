@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sassay.capture.decode import SassFacts
     from sassay.capture.store import CodeArchive
     from sassay.isa.sass import Disassembler
     from sassay.model.artifact import Artifact
@@ -51,6 +52,9 @@ class FunctionFacts(msgspec.Struct, frozen=True):
     code_bytes: int
     census: dict[str, int] | None = None
     spills: tuple[int, int] | None = None
+
+
+Record = TypeVar("Record", KernelFacts, FunctionFacts)
 
 
 class CubinFacts(msgspec.Struct, frozen=True):
@@ -188,23 +192,16 @@ def _unnamed(artifact: Artifact) -> bool:
 
 
 def _counted(facts: CubinFacts, decoder: BatchDecoder) -> CubinFacts:
-    kernels = []
-    for kernel in facts.kernels:
-        counted = decoder.facts(kernel.sass_ref)
-        if counted is not None:
-            kernel = msgspec.structs.replace(  # noqa: PLW2901 - the same kernel, counted
-                kernel, census=counted.census, spills=counted.spills
-            )
-        kernels.append(kernel)
-    functions = []
-    for function in facts.functions:
-        counted = decoder.facts(function.key)
-        if counted is not None:
-            function = msgspec.structs.replace(  # noqa: PLW2901 - the same function, counted
-                function, census=counted.census, spills=counted.spills
-            )
-        functions.append(function)
+    kernels = [_with_counts(kernel, decoder.facts(kernel.sass_ref)) for kernel in facts.kernels]
+    functions = [_with_counts(each, decoder.facts(each.key)) for each in facts.functions]
     return msgspec.structs.replace(facts, kernels=tuple(kernels), functions=tuple(functions))
+
+
+def _with_counts(record: Record, counted: SassFacts | None) -> Record:
+    """The same kernel or function with its census; unchanged where nothing could decode it."""
+    if counted is None:
+        return record
+    return msgspec.structs.replace(record, census=counted.census, spills=counted.spills)
 
 
 class Rereader:

@@ -46,7 +46,6 @@ class OpcodeRecord(msgspec.Struct, frozen=True, array_like=True):
         indices: The known indices, ascending, as little-endian u32.
         names: For each of them, the place of its mnemonic in `TableRecord.names`, likewise.
         reuse: For each of them, the `.reuse` flags that it accepts, one byte of four bits.
-        reuse: For each of them, the `.reuse` flags that it accepts, one byte of four bits.
     """
 
     key: int
