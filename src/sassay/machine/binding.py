@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from sassay.machine.errors import MissingForm
 from sassay.machine.names import Passed
 from sassay.machine.operands import SINK, Address, Name, Number, Operand, Vector
+from sassay.machine.program import SINK_SLOT, Source
 from sassay.machine.types import TYPES, WORDS, Array, PtxType, constant, seen_as, word
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class Binder:
     Attributes:
         reads: Slots that were bound for reading.
         writes: Slots that were bound for writing.
+        sources: Operands that were bound for reading, in order.
+        targets: Slots that were bound for writing, in order, sinks among them.
     """
 
     def __init__(self, names: Names, scope: int, dynamic: list[Array]) -> None:
@@ -41,6 +45,8 @@ class Binder:
         self.scope = scope
         self.reads: list[int] = []
         self.writes: list[int] = []
+        self.sources: list[Source] = []
+        self.targets: list[int] = []
         self._dynamic = dynamic
 
     def slot(self, name: str) -> int:
@@ -57,6 +63,7 @@ class Binder:
     def read_slot(self, slot: int, kind: PtxType) -> Fetch:
         """Fetches a register as a type."""
         self.reads.append(slot)
+        self.sources.append(Source(kind.name, slot))
         if self.names.slots.widths[slot] == kind.dtype.itemsize * 8 or kind.bits == 1:
             dtype = kind.dtype
             if WORDS.get(self.names.slots.widths[slot]) == dtype:
@@ -77,15 +84,18 @@ class Binder:
         kind = TYPES[type_name]
         if isinstance(operand, Number):
             value = self._constant(operand.value, kind)
+            self.sources.append(Source(kind.name, value=value))
             return lambda _lanes: value
         if not isinstance(operand, Name):
             raise MissingForm(f"operand {operand}")
         slot = self.names.register(self.scope, operand.text)
         if slot is None:
             address = self.address_of(operand.text, kind)
+            self.sources.append(Source(kind.name, value=address))
             return lambda _lanes: address
         plain = self.read_slot(slot, kind)
         if operand.negated:
+            self.sources[-1] = replace(self.sources[-1], negated=True)
             return lambda lanes: ~plain(lanes)
         return plain
 
@@ -127,12 +137,14 @@ class Binder:
         if not isinstance(operand, Name):
             raise MissingForm(f"destination {operand}")
         if operand.text == SINK:
+            self.targets.append(SINK_SLOT)
             return lambda _lanes, _value, _where: None
         return self.write_slot(self.slot(operand.text))
 
     def write_slot(self, slot: int) -> Store:
         """Stores words into a slot."""
         self.writes.append(slot)
+        self.targets.append(slot)
         bits = self.names.slots.widths[slot]
 
         def run(lanes: Lanes, value: Array, where: Array | None) -> None:
@@ -151,6 +163,7 @@ class Binder:
         offset = operand.offset
         if operand.base is None:
             fixed = constant(offset, WORDS[64])
+            self.sources.append(Source("u64", value=fixed))
             return (lambda _lanes: fixed), None
         slot = self.names.register(self.scope, operand.base)
         if slot is not None:
@@ -160,10 +173,12 @@ class Binder:
             if not offset:
                 return plain, None
             moved = constant(offset, kind.dtype)
+            self.sources[-1] = replace(self.sources[-1], offset=offset)
             return (lambda lanes: plain(lanes) + moved), None
         base = self.address_of(operand.base, TYPES["u64"])
         place = self.names.place(self.scope, operand.base)
         space = place[0] if isinstance(place, tuple) else None
+        self.sources.append(Source("u64", value=base, offset=offset))
         if not offset:
             return (lambda _lanes: base), space
         step = constant(offset, WORDS[64])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sassay.machine.binding import Binder, Store
     from sassay.machine.lanes import Lanes
     from sassay.machine.memory import Memory
-    from sassay.machine.numeric import Label
+    from sassay.machine.numeric import Kernel
     from sassay.machine.numeric.kernel import Function
     from sassay.machine.program import Fetch, Run
 
@@ -44,7 +44,7 @@ CARRY = "%carry"
 
 def compute(
     opcode: str, binder: Binder, operands: list[Operand], *, loose: bool
-) -> tuple[Run, Label]:
+) -> tuple[Run, Kernel]:
     """An instruction that only computes on registers."""
     first = operands[0] if operands else None
     targets: list[Operand] = (
@@ -63,8 +63,8 @@ def compute(
     if "out" in kernel.carries:
         stores.append(binder.write_slot(binder.names.slots.special(CARRY, 1)))
     if kernel.carries or len(kernel.results) > 1:
-        return _several(function, fetches, stores), kernel.label
-    return _single(function, fetches, stores[0]), kernel.label
+        return _several(function, fetches, stores), kernel
+    return _single(function, fetches, stores[0]), kernel
 
 
 def _single(function: Function, fetches: list[Fetch], store: Store) -> Run:

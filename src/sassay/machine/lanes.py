@@ -42,6 +42,11 @@ class Registers:
         self.values[slot] = value
         self._owned.discard(slot)
 
+    def clear(self, slot: int) -> None:
+        """Forgets a register that nobody reads any more."""
+        self.values[slot] = self.zeros[slot]
+        self._owned.discard(slot)
+
     def writable(self, slot: int) -> Array:
         """The register as an array of its own, of the whole shape, to write rows into."""
         if slot not in self._owned:

@@ -14,7 +14,7 @@ from sassay.machine.flow import mark_deaths
 from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
-from sassay.machine.program import Op, Place, Program
+from sassay.machine.program import SINK_SLOT, Op, Place, Program
 from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array
 from sassay.machine.variables import (
@@ -169,8 +169,13 @@ class _Lowering:
                 and (slot := here_register(binder, target)) is not None
                 and slot in self.loose
             )
-            op.run, op.label = instructions.compute(opcode, binder, operands, loose=loose)
+            op.run, op.kernel = instructions.compute(opcode, binder, operands, loose=loose)
+            op.label = op.kernel.label
         op.reads, op.writes = tuple(binder.reads), tuple(binder.writes)
+        op.sources, op.targets = tuple(binder.sources), tuple(binder.targets)
+        place_of = {"ld": 1, "st": 0}.get(base)
+        passes = place_of is not None and binder.passed(operands[place_of]) is not None
+        op.base = "moves" if passes else base
         return op
 
     # Control flow.
@@ -310,7 +315,10 @@ class _Lowering:
             self._place(each),
             lambda lanes, _memory, where: store(lanes, fetch(lanes), where),
         )
-        op.reads, op.writes = tuple(binders[0].reads), tuple(binders[1].writes)
+        source, target = binders[0].sources[-1], binders[1].targets[-1]
+        op.base, op.sources, op.targets = "moves", (source,), (target,)
+        op.reads = () if source.slot is None else (source.slot,)
+        op.writes = () if target == SINK_SLOT else (target,)
         self.items.append(op)
 
     @staticmethod

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sassay.isa.ptx.syntax import Parameter
     from sassay.machine.lanes import Lanes
     from sassay.machine.memory import Memory
-    from sassay.machine.numeric import Label
+    from sassay.machine.numeric import Kernel, Label
     from sassay.machine.types import Array
     from sassay.model.artifact import SourceLocation
 
@@ -39,6 +39,29 @@ class Place:
     location: SourceLocation | None
 
 
+@dataclass(frozen=True)
+class Source:
+    """A source operand.
+
+    Attributes:
+        kind: Type as which it is seen.
+        slot: Register; None for a constant.
+        value: The constant, of that type, where it is no register.
+        negated: `!p`.
+        offset: What is added to it, for an address.
+    """
+
+    kind: str
+    slot: int | None = None
+    value: Array | None = None
+    negated: bool = False
+    offset: int = 0
+
+
+SINK_SLOT = -1
+"""Target of an operation whose result is dropped."""
+
+
 @dataclass
 class Op:
     """One operation.
@@ -55,6 +78,10 @@ class Op:
         members: For an operation that waits for the lanes of its warp: gives their mask.
         barrier: For a barrier: how it is one.
         dead: Slots that nobody reads after it.
+        base: What kind of operation it is: the opcode's first word, `moves` for copies.
+        sources: Operands in the order of the instruction.
+        targets: Slots of the results in the order of the instruction.
+        kernel: What it computes, if it only computes on registers.
     """
 
     form: str
@@ -68,6 +95,10 @@ class Op:
     members: Fetch | None = None
     barrier: Barrier | None = None
     dead: tuple[int, ...] = ()
+    base: str = ""
+    sources: tuple[Source, ...] = ()
+    targets: tuple[int, ...] = ()
+    kernel: Kernel | None = None
 
 
 @dataclass(frozen=True)

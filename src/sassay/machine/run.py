@@ -48,23 +48,23 @@ def run(program: Program, launch: Launch) -> Result:
             f"{program.name} needs blocks of {program.required_block}, not {launch.block}"
         )
     memory = GlobalMemory()
-    arguments, kept = _place_arguments(program, launch, memory)
+    arguments, kept = place_arguments(program, launch, memory)
     for variable in program.variables:
         memory.allocate_at(
             variable.address, np.frombuffer(variable.content, np.uint8), variable.name
         )
     counted, visited, trap = 0, set[int](), None
     with np.errstate(all="ignore"):
-        size = _slice_blocks(program, launch)
+        size = slice_blocks(program, launch)
         for first in range(0, launch.blocks, size):
             count = min(size, launch.blocks - first)
             part = Slice(
-                program, launch, _memory(program, launch, memory, arguments, count), first, count
+                program, launch, slice_memory(program, launch, memory, arguments, count), first, count
             )
             try:
                 part.run()
             except TrapError as error:
-                trap = _trap(part, error, first)
+                trap = trap_of(part, error, first)
             counted += part.instructions
             visited |= part.visited
             if trap is not None:
@@ -72,7 +72,7 @@ def run(program: Program, launch: Launch) -> Result:
     forms = {form: label for at in sorted(visited) for form, label in program.blocks[at].forms}
     worst: Label = max(forms.values(), key=_RANK.__getitem__, default="exact")
     return Result(
-        arrays=tuple(_array(given, allocation) for given, allocation in kept),
+        arrays=tuple(array_of(given, allocation) for given, allocation in kept),
         trap=trap,
         label=worst,
         forms=dict(sorted(forms.items())),
@@ -80,7 +80,7 @@ def run(program: Program, launch: Launch) -> Result:
     )
 
 
-def _place_arguments(
+def place_arguments(
     program: Program, launch: Launch, memory: GlobalMemory
 ) -> tuple[Array, list[tuple[Argument, Allocation | None]]]:
     if len(launch.arguments) != len(program.params):
@@ -140,7 +140,7 @@ def _shared_bytes(program: Program, launch: Launch) -> int:
     return program.dynamic_offset + launch.shared if launch.shared else program.shared_bytes
 
 
-def _slice_blocks(program: Program, launch: Launch) -> int:
+def slice_blocks(program: Program, launch: Launch) -> int:
     """How many blocks run together."""
     threads = -(-launch.threads // 32) * 32
     registers = sum(max(bits // 8, 1) for bits in program.widths)
@@ -159,7 +159,7 @@ def _slice_blocks(program: Program, launch: Launch) -> int:
     return max(min(wanted, fits), 1)
 
 
-def _memory(
+def slice_memory(
     program: Program, launch: Launch, globals_: GlobalMemory, param: Array, count: int
 ) -> Memory:
     threads = -(-launch.threads // 32) * 32
@@ -176,7 +176,7 @@ def _memory(
     )
 
 
-def _array(given: Argument, allocation: Allocation | None) -> Array | None:
+def array_of(given: Argument, allocation: Allocation | None) -> Array | None:
     if allocation is None:
         return None
     array = given.array if isinstance(given, Pointer) else given
@@ -185,7 +185,7 @@ def _array(given: Argument, allocation: Allocation | None) -> Array | None:
     return allocation.data[: allocation.size].copy().view(array.dtype).reshape(array.shape)
 
 
-def _trap(part: Slice, error: TrapError, first: int) -> Trap:
+def trap_of(part: Slice, error: TrapError, first: int) -> Trap:
     block, thread = (0, 0) if error.where is None else error.lanes.first(error.where)
     place = part.op.place if part.op else None
     launch = part.launch

@@ -58,7 +58,7 @@ class Slice:
         self.op: Op | None = None
         threads = launch.threads
         self.shape = (count, -(-threads // WARP) * WARP)
-        self.registers = Registers(program.widths, self.shape)
+        self.registers = self._new_registers()
         self._exit = len(program.blocks) - 1
         self._next = np.array(
             [block.targets[0] if block.targets else 0 for block in program.blocks], np.int32
@@ -69,6 +69,9 @@ class Slice:
         self._count = threads * count
         self._barriers = Barriers(self.shape)
         self._special(first)
+
+    def _new_registers(self) -> Registers:
+        return Registers(self.program.widths, self.shape)
 
     def _special(self, first: int) -> None:
         launch, registers = self.launch, self.registers
@@ -127,7 +130,7 @@ class Slice:
         if self.instructions > self.launch.step_limit:
             self.op = block.ops[0] if block.ops else self.op
             message = f"more than {self.launch.step_limit} thread-instructions"
-            lanes = Lanes(self.registers, None)
+            lanes = self._lanes(None)
             raise TrapError("step-limit", message, np.ones((1, 1), np.bool_), lanes)
         return block
 
@@ -135,35 +138,53 @@ class Slice:
 
     def _together(self, at: int) -> None:
         """Runs until threads part or end; then `_counters` say where they are."""
-        lanes = Lanes(self.registers, self._alive, together=True)
-        values, zeros = self.registers.values, self.registers.zeros
+        lanes = self._lanes(self._alive, together=True)
+        registers = self.registers
         while at != self._exit:
             block = self._enter(at, self._count)
             for op in block.ops:
                 self.op = op
-                where = None
-                if op.guard is not None:
-                    held = values[op.guard]
-                    if op.negated:
-                        held = ~held
-                    if not held.all():
-                        if not held.any():
-                            continue
-                        where = held
                 if op.barrier is not None:
-                    if where is not None or not self._pass_barrier(lanes, op):
+                    if op.guard is not None and not self._holds(op, lanes).all():
+                        if not self._holds(op, lanes).any():
+                            continue
+                        self._part(np.full(self.shape, at, np.int32))
+                        return
+                    if not self._pass_barrier(lanes, op):
                         self._part(np.full(self.shape, at, np.int32))
                         return
                     continue
-                op.run(lanes, self.memory, where)
+                self._do(op, lanes)
                 for slot in op.dead:
-                    values[slot] = zeros[slot]
+                    registers.clear(slot)
             following = self._following(block, lanes)
             if not isinstance(following, int):
                 self._part(np.broadcast_to(following, self.shape).astype(np.int32))
                 return
             at = following
         self._part(np.full(self.shape, self._exit, np.int32))
+
+    def _lanes(
+        self, active: Array | None, *, rows: Array | None = None, together: bool = False
+    ) -> Lanes:
+        return Lanes(self.registers, active, rows=rows, together=together)
+
+    @staticmethod
+    def _holds(op: Op, lanes: Lanes) -> Array:
+        held = lanes.get(op.guard)  # type: ignore[arg-type] # only asked of guarded operations
+        return ~held if op.negated else held
+
+    def _do(self, op: Op, lanes: Lanes) -> None:
+        """Runs an operation for the lanes whose guard holds."""
+        where = None
+        if op.guard is not None:
+            held = self._holds(op, lanes)
+            if not held.all():
+                running = lanes.running(held)
+                if running is None or not running.any():
+                    return
+                where = held
+        op.run(lanes, self.memory, where)
 
     def _part(self, counters: Array) -> None:
         if self._alive is not None:
@@ -273,22 +294,12 @@ class Slice:
         few = len(rows) * 4 <= by_warp.shape[0] * 3
         if few:
             active = by_warp[rows]
-            lanes = Lanes(self.registers, None if active.all() else active, rows=rows)
+            lanes = self._lanes(None if active.all() else active, rows=rows)
         else:
-            lanes = Lanes(self.registers, mask)
+            lanes = self._lanes(mask)
         for op in block.ops:
             self.op = op
-            where = None
-            if op.guard is not None:
-                held = lanes.get(op.guard)
-                if op.negated:
-                    held = ~held
-                if not held.all():
-                    running = lanes.running(held)
-                    if running is None or not running.any():
-                        continue
-                    where = held
-            op.run(lanes, self.memory, where)
+            self._do(op, lanes)
         following = self._following(block, lanes)
         self._counters = np.where(mask, self._spread(lanes, following), self._counters)
         if self._exit in block.targets:
@@ -309,11 +320,10 @@ class Slice:
     def _meet(self, at: int, op: Op) -> Array | None:
         """Threads whose lanes have all come, of those at an operation of warps; None if none."""
         here = (self._counters == at) & (self._state != _WAITS)
-        lanes = Lanes(self.registers, None)
+        lanes = self._lanes(None)
         asked = op.members(lanes) if op.members else np.zeros((1, 1), np.uint32)
         if op.guard is not None:
-            held = lanes.get(op.guard)
-            asked = np.where(~held if op.negated else held, asked, np.uint32(0))
+            asked = np.where(self._holds(op, lanes), asked, np.uint32(0))
         alive = ballot(lanes, self._counters != self._exit, None)
         absent = asked & alive & ~ballot(lanes, here, None)
         ready: Array = here & (absent == 0)
@@ -328,10 +338,9 @@ class Slice:
         block = self._enter(at, 0)
         self.op = op
         here = (self._counters == at) & (self._state != _WAITS)
-        lanes = Lanes(self.registers, None)
+        lanes = self._lanes(None)
         if op.guard is not None:
-            held = lanes.get(op.guard)
-            held = np.broadcast_to(~held if op.negated else held, self.shape)
+            held = np.broadcast_to(self._holds(op, lanes), self.shape)
             self._counters[here & ~held] = block.targets[0]
             here = here & held
         if barrier.aligned:
@@ -356,7 +365,7 @@ class Slice:
             return False
         if how is not None:
             value = self._barriers.reduced(how, freed)
-            self._put_reduced(Lanes(self.registers, freed), target, how, value)
+            self._put_reduced(self._lanes(freed), target, how, value)
         self._state[freed] = _RUNS
         self._counters[freed] = self._next[self._counters[freed]]
         return True
@@ -375,7 +384,7 @@ class Slice:
         flat = int(np.argmax(where))
         op = self.program.blocks[int(self._counters.flat[flat])].ops[0]
         self.op = op
-        lanes = Lanes(self.registers, None)
+        lanes = self._lanes(None)
         if meets.any() and op.barrier is not None:
             raise TrapError(
                 "divergent-barrier",
