@@ -59,6 +59,7 @@ def parsed_name(symbol: str) -> FunctionName:
     return parse_name(demangle(symbol))
 
 
+@lru_cache(maxsize=1 << 16)
 def cxx_family(symbol: str, wrappers: frozenset[str] = frozenset(GENERIC_WRAPPERS)) -> str:
     """The family of a kernel that a C++ compiler emitted.
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from bisect import bisect_left
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MAX_ARGUMENTS = 512
-_OPENING = "(<[{"
-_CLOSING = ")>]}"
-_OPERATOR = re.compile(
-    r"operator(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,2}=?|\"\"\s*\w+"
-    r"|\s+(?:new|delete)(?:\[\])?)"
+_MARKS = re.compile(
+    r"(?<!\w)operator(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,2}=?|\"\"\s*\w+"
+    r"|\s+(?:new|delete)(?:\[\])?)|[][(){}<>, ]"
 )
+"""What has a part in the structure of a name; operators stand here so that theirs has none."""
+_OPENER = {")": "(", ">": "<", "]": "[", "}": "{"}
+_BEHIND = re.compile(r"(?:const|volatile|&|&&|noexcept|\[clone [^\]]*\]|\s)+")
+"""What may stand behind a parameter list."""
 _BUILD_PARTS = re.compile(
     r"\b(?:(?:CUB|THRUST|_V)_\d+_(?:SM_\d+[a-z]?_?(?:\d+_?)*|[\w]*?_NS)::)|\b__\d+::|\b__detail_abi_\w+::"
 )
+
+_BUILD_HINTS = ("CUB_", "THRUST_", "_V_", "__")
 
 
 class FunctionName(msgspec.Struct, frozen=True):
@@ -39,9 +40,10 @@ class FunctionName(msgspec.Struct, frozen=True):
 
 def parse_name(demangled: str) -> FunctionName:
     """Take a demangled name apart; a name without structure is its own qualified name."""
-    head, parameters = _parameters(demangled)
-    head = _without_return_type(head)
-    qualified, arguments = _strip_templates(head)
+    name = _Marked(demangled)
+    end, parameters = _parameters(name)
+    start = _behind_return_type(name, end)
+    qualified, arguments = _strip_templates(name, start, end)
     return FunctionName(
         qualified=without_build_parts(qualified),
         template_arguments=tuple(without_build_parts(part) for part in arguments),
@@ -51,119 +53,138 @@ def parse_name(demangled: str) -> FunctionName:
 
 def without_build_parts(name: str) -> str:
     """Drop inline namespaces that embed versions or architectures of the build."""
+    if "_" not in name or not any(hint in name for hint in _BUILD_HINTS):
+        return name  # the search takes a hundred times as long as these
     return _BUILD_PARTS.sub("", name)
 
 
 def type_name(argument: str) -> str:
     """The qualified name of a type that is a template argument, without its own arguments."""
-    return _strip_templates(argument)[0]
+    return _strip_templates(_Marked(argument), 0, len(argument))[0]
 
 
 def template_arguments(argument: str) -> tuple[str, ...]:
     """The arguments of a type that is itself a template argument."""
-    return _strip_templates(argument)[1]
+    return _strip_templates(_Marked(argument), 0, len(argument))[1]
 
 
-def split_arguments(text: str) -> Iterator[str]:
-    """Split at commas outside all brackets."""
-    start = 0
-    count = 0
-    for position, char, depth in _scan(text):
-        if char == "," and depth == 0:
-            yield text[start:position].strip()
-            start = position + 1
-            count += 1
-            if count >= MAX_ARGUMENTS:
-                yield text[start:].strip()
-                return
-    if text[start:].strip():
-        yield text[start:].strip()
+class _Marked:
+    """A name with the places of its brackets, commas and spaces.
+
+    Attributes:
+        text: The name.
+        marks: Place, mark, and the depth of brackets around it, in order.
+        top: Those of depth 0.
+    """
+
+    __slots__ = ("marks", "text", "top")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.marks = _marks(text)
+        self.top = [item for item in self.marks if item[2] == 0]
+
+    def split(self, start: int, end: int, depth: int) -> tuple[str, ...]:
+        """The text from `start` to `end`, split at the commas of one depth."""
+        text = self.text
+        parts: list[str] = []
+        first = bisect_left(self.marks, (start,))
+        last = bisect_left(self.marks, (end,))
+        for position, mark, around in self.marks[first:last]:
+            if around == depth and mark == ",":
+                parts.append(text[start:position].strip())
+                start = position + 1
+                if len(parts) >= MAX_ARGUMENTS:
+                    break
+        rest = text[start:end].strip()
+        return (*parts, rest) if rest else tuple(parts)
 
 
-def _scan(text: str) -> Iterator[tuple[int, str, int]]:
-    """Each character with the depth of brackets around it; operator names count as letters.
+def _marks(text: str) -> list[tuple[int, str, int]]:
+    """Brackets, commas and spaces with their place and the depth of brackets around them.
 
     Inside parentheses that hold an expression, `<` and `>` may be comparisons; a stack lets a
     closing parenthesis close them.
     """
+    found: list[tuple[int, str, int]] = []
     stack: list[str] = []
-    position = 0
-    while position < len(text):
-        char = text[position]
-        if char == "o" and (operator := _OPERATOR.match(text, position)):
-            boundary = position == 0 or not (
-                text[position - 1].isalnum() or text[position - 1] == "_"
-            )
-            if boundary:
-                yield position, "o", len(stack)
-                position = operator.end()
-                continue
-        if char in _OPENING:
-            yield position, char, len(stack)
-            stack.append(char)
-        elif char in _CLOSING and not (char == ">" and text[position - 1 : position] == "-"):
-            wanted = _OPENING[_CLOSING.index(char)]
-            # Behind an open parenthesis a `>` compares; it closes nothing.
-            if char == ">":
-                if stack and stack[-1] == wanted:
+    depth = 0
+    for match in _MARKS.finditer(text):
+        mark = match.group()
+        position = match.start()
+        if mark in ", ":
+            found.append((position, mark, depth))
+        elif mark in "(<[{":
+            found.append((position, mark, depth))
+            stack.append(mark)
+            depth += 1
+        elif len(mark) == 1:
+            wanted = _OPENER[mark]
+            # Behind an open parenthesis a `>` compares; it closes nothing. Nor does that of `->`.
+            if mark == ">":
+                if depth and stack[-1] == "<" and text[position - 1 : position] != "-":
                     stack.pop()
             elif wanted in stack:
                 while stack.pop() != wanted:
                     pass
-            yield position, char, len(stack)
-        else:
-            yield position, char, len(stack)
-        position += 1
+            depth = len(stack)
+            found.append((position, mark, depth))
+        # What is longer is an operator: part of a name.
+    return found
 
 
-def _parameters(name: str) -> tuple[str, tuple[str, ...]]:
-    """Split off the trailing parameter list, and what follows it."""
+def _parameters(name: _Marked) -> tuple[int, tuple[str, ...]]:
+    """Where the trailing parameter list begins, and what is in it."""
+    text = name.text
     groups: list[tuple[int, int]] = []
     start = 0
-    for position, char, depth in _scan(name):
-        if depth == 0 and char == "(":
+    for position, mark, _ in name.top:
+        if mark == "(":
             start = position
-        elif depth == 0 and char == ")":
+        elif mark == ")":
             groups.append((start, position))
     for start, end in reversed(groups):
-        tail = name[end + 1 :].strip()
-        if name.startswith("(anonymous namespace)", start) or tail.startswith("::"):
+        tail = text[end + 1 :].strip()
+        if text.startswith("(anonymous namespace)", start) or tail.startswith("::"):
             continue
-        if tail and not re.fullmatch(
-            r"(?:const|volatile|&|&&|noexcept|\[clone [^\]]*\]|\s)+", tail
-        ):
+        if tail and not _BEHIND.fullmatch(tail):
             continue
         if start == 0:
             continue
-        inner = name[start + 1 : end]
-        return name[:start], tuple(split_arguments(inner))
-    return name, ()
+        return start, name.split(start + 1, end, 1)
+    return len(text), ()
 
 
-def _without_return_type(head: str) -> str:
-    """Drop what stands before the last space outside brackets: return type and qualifiers."""
+def _behind_return_type(name: _Marked, end: int) -> int:
+    """The place behind the last space outside brackets: behind return type and qualifiers."""
     cut = 0
-    for position, char, depth in _scan(head):
-        if char == " " and depth == 0 and not head.startswith("operator", cut):
+    for position, mark, _ in name.top:
+        if position >= end:
+            break
+        if mark == " " and not name.text.startswith("operator", cut, end):
             cut = position + 1
-    return head[cut:].lstrip("*&")
+    while cut < end and name.text[cut] in "*&":
+        cut += 1
+    return cut
 
 
-def _strip_templates(name: str) -> tuple[str, tuple[str, ...]]:
-    """The name without any template arguments, and those of its last part that has some."""
+def _strip_templates(name: _Marked, first: int, last: int) -> tuple[str, tuple[str, ...]]:
+    """A part of a name without any template arguments, and those of its last part with some."""
     kept: list[str] = []
-    arguments = ""
-    previous_end = 0
+    inner: tuple[int, int] | None = None
+    previous_end = first
     start = 0
-    for position, char, depth in _scan(name):
-        if depth == 0 and char == "<":
-            kept.append(name[previous_end:position])
+    for position, mark, _ in name.top:
+        if not first <= position < last:
+            continue
+        if mark == "<":
+            kept.append(name.text[previous_end:position])
             start = position + 1
-        elif depth == 0 and char == ">" and start:
-            arguments = name[start:position]
+        elif mark == ">" and start:
+            inner = (start, position)
             previous_end = position + 1
             start = 0
     if start:  # unbalanced: leave it alone
-        return name, ()
-    kept.append(name[previous_end:])
-    return "".join(kept).strip(), tuple(split_arguments(arguments))
+        return name.text[first:last], ()
+    kept.append(name.text[previous_end:last])
+    return "".join(kept).strip(), name.split(*inner, 1) if inner else ()
