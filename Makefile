@@ -20,11 +20,15 @@ install: $(STAMP)  ## make the virtual environment
 
 test: install check  ## everything needed, then the whole check
 
-check: lint types layers unit  ## ruff, mypy, import-linter, pytest
+check: lint types layers unit  ## ruff, shellcheck, workflow linters, mypy, import-linter, pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck action/*.sh
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml comment/action.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --quiet --offline --no-progress .
 
 types: $(STAMP)
 	$(BIN)/mypy
