@@ -48,18 +48,20 @@ class Job:
     log: str = ""
     status: int = 0
     summary: str = ""
+    _contexts: dict[str, Any] = field(default_factory=dict)
+    _steps: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> Job:
         """Run the steps until one fails."""
         document = YAML(typ="safe").load(self.action / "action.yml")
         defaults = {name: item.get("default", "") for name, item in document["inputs"].items()}
-        self._values = {
+        self._contexts = {
             "inputs": {
                 **{name: self._text(value) for name, value in defaults.items()},
                 **self.inputs,
             },
             "github": self.github,
-            "steps": {},
+            "steps": self._steps,
             "runner": {"temp": str(self.temp)},
         }
         self.temp.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,7 @@ class Job:
         given = {key: self._text(value) for key, value in step["with"].items()}
         self.used.append((step["uses"].partition("@")[0], given))
         outputs = {"cache-hit": "true"} if step.get("id") in self.hits else {}
-        self._values["steps"][step.get("id", "")] = {"outputs": outputs}
+        self._steps[step.get("id", "")] = {"outputs": outputs}
 
     def _shell(self, step: Mapping[str, Any]) -> bool:
         files = {name: self.temp / name.lower() for name in ("GITHUB_OUTPUT", "GITHUB_PATH")}
@@ -104,7 +106,7 @@ class Job:
         lines = files["GITHUB_OUTPUT"].read_text().splitlines()
         outputs = dict(line.split("=", 1) for line in lines)
         if "id" in step:
-            self._values["steps"][step["id"]] = {"outputs": outputs}
+            self._steps[step["id"]] = {"outputs": outputs}
             self.outputs[step["id"]] = outputs
         self.summary = summary.read_text() if summary.exists() else ""
         self.status = done.returncode
@@ -124,7 +126,7 @@ class Job:
             return _OPERATORS.get(token, token)
         if token.startswith("'"):
             return repr(token[1:-1].replace("''", "'"))
-        found: Any = getattr(self, "_values", {})
+        found: Any = self._contexts
         for part in token.split("."):
             found = found.get(part, "") if isinstance(found, dict) else ""
         return repr(found)
