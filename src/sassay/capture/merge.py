@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sassay.model.artifact import Scalar
     from sassay.model.kernel import Function, Kernel
+    from sassay.model.text import TextRun
 
 
 def merge_states(states: Sequence[State], *, label: str) -> State:
@@ -56,6 +57,7 @@ def merge_states(states: Sequence[State], *, label: str) -> State:
         tools={name: each for state in states for name, each in state.tools.items()},
         diagnostics=sort_diagnostics([each for state in states for each in state.diagnostics]),
         counts=dict(sorted(counts.items())),
+        texts=_texts(states),
     )
     return qualify_families([merged])[0]
 
@@ -67,6 +69,15 @@ def _joined(held: Kernel, other: Kernel) -> Kernel:
         toolchains=tuple(sorted({*held.toolchains, *other.toolchains}, key=repr)),
         location=min((x for x in (held.location, other.location) if x), default=None),
     )
+
+
+def _texts(states: Sequence[State]) -> dict[str, tuple[TextRun, ...]]:
+    """Texts of files that all states which hold them agree on: two versions are no version."""
+    found: dict[str, set[tuple[TextRun, ...]]] = {}
+    for state in states:
+        for path, runs in state.texts.items():
+            found.setdefault(path, set()).add(runs)
+    return {path: next(iter(runs)) for path, runs in sorted(found.items()) if len(runs) == 1}
 
 
 def _environment(states: Sequence[State]) -> dict[str, Scalar]:

@@ -31,6 +31,14 @@ def capture_command(
         typer.Option("--evidence", metavar="FILE.json", help="Attach measurements; repeatable."),
     ] = None,
     env: o.EnvOpt = None,
+    source_root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--source-root",
+            metavar="DIR",
+            help="Keep the source lines that kernels come from, of files below DIR; repeatable.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Capture what a build or a run emitted: kernels, code, environment, evidence.
@@ -56,6 +64,11 @@ def capture_command(
             evidence=measured,
             environment=parse_environment(env or ()),
         )
+        if source_root:
+            from sassay.capture.source_files import SourceRoot
+            from sassay.capture.texts import keep_texts
+
+            state = keep_texts(state, session.store, [SourceRoot(each) for each in source_root])
         session.progress.note(f"writing {output}")
         write_capture(state, session.store, output)
     if not quiet:

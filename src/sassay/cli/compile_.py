@@ -19,6 +19,7 @@ from sassay.cli.text import shown
 
 if TYPE_CHECKING:
     from sassay.build import CompileRun
+    from sassay.model.state import State
 
 
 def compile_command(
@@ -56,6 +57,13 @@ def compile_command(
             help="Leave out functions and parameters that these sources do not have.",
         ),
     ] = False,
+    source: Annotated[
+        bool,
+        typer.Option(
+            "--source/--no-source",
+            help="Keep the source lines that the kernels come from in the capture.",
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Compile the Triton kernels that a manifest names: no GPU, no torch, nothing imported.
@@ -92,6 +100,8 @@ def compile_command(
             evidence=measured,
             environment={**loaded.environment, **parse_environment(env or ())},
         )
+        if source:
+            state = _with_sources(state, session, loaded.root)
         session.progress.note(f"writing {output}")
         write_capture(state, session.store, output)
     if not quiet:
@@ -112,6 +122,18 @@ def compile_command(
             f"(the others are captured{hint})\n"
         )
         raise typer.Exit(2)
+
+
+def _with_sources(state: State, session: Session, root: Path) -> State:
+    """The state with the lines that its kernels come from, Triton's own library among them."""
+    from importlib.util import find_spec
+
+    from sassay.capture.source_files import SourceRoot
+    from sassay.capture.texts import keep_texts
+
+    triton = find_spec("triton")
+    folders = [root, *map(Path, (triton.submodule_search_locations or ()) if triton else ())]
+    return keep_texts(state, session.store, [SourceRoot(each) for each in folders if each.is_dir()])
 
 
 def _absent(run: CompileRun) -> str:

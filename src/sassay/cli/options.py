@@ -138,3 +138,20 @@ EnvOpt = Annotated[
     ),
 ]
 LabelOpt = Annotated[str | None, typer.Option("--label", help="The state's name in reports.")]
+SourceRootOpt = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--source-root",
+        metavar="DIR",
+        help="Show source lines of files below this folder; the current one by default. "
+        "Repeatable.",
+    ),
+]
+SourceRevOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source-rev",
+        metavar="[LABEL=]REV",
+        help="Show source lines as they are in this git revision, of the state LABEL or of all.",
+    ),
+]

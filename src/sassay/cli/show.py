@@ -13,6 +13,7 @@ from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.output import Outputs, emit
 from sassay.cli.selection import one_or_more
 from sassay.cli.session import Session, parse_groups
+from sassay.cli.source_text import SourceText
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def show_command(
     lines: Annotated[
         bool, typer.Option("--lines", help="Count the instructions of each source line.")
     ] = False,
+    source_root: o.SourceRootOpt = None,
+    source_rev: o.SourceRevOpt = None,
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,
@@ -63,6 +66,8 @@ def show_command(
       sassay show libfoo.so --arch sm_90 --family '*gemm*'
 
       sassay show pr.sassay _rmsnorm_kernel --layer sass
+
+      sassay show pr.sassay _rmsnorm_kernel --lines --source-root python/
     """
     from sassay.report import Report, ReportOptions
 
@@ -81,7 +86,8 @@ def show_command(
         chosen = one_or_more([shown], kernel) if kernel else ()
         single = _single(chosen, kernel, wanted=bool(layer or lines))
         listing = _listing(session, single, layer) if single and layer else None
-        counted = _lines(session, single) if lines else None
+        texts = SourceText(tuple(source_root or ()), tuple(source_rev or ()))
+        counted = _lines(session, opened, single, texts) if lines else None
     if chosen and single is None:
         shown = with_kernels(shown, chosen)
     report = Report(
@@ -146,12 +152,14 @@ def _single(chosen: Sequence[Kernel], name: str | None, *, wanted: bool) -> Kern
     return None
 
 
-def _lines(session: Session, kernel: Kernel | None) -> KernelLines:
+def _lines(session: Session, state: State, kernel: Kernel | None, texts: SourceText) -> KernelLines:
     from sassay.capture.lines import read_kernel_lines
+    from sassay.capture.texts import with_text
 
     if kernel is None:
         raise UsageError("--lines needs a KERNEL", hint="`sassay show STATE` lists them")
-    return read_kernel_lines(kernel, session.store, session.disassembler)
+    found = read_kernel_lines(kernel, session.store, session.disassembler)
+    return with_text(found, texts.reader(state))
 
 
 def _listing(session: Session, kernel: Kernel, layer: o.LayerChoice) -> Listing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from sassay.model.artifact import SourceLocation
@@ -47,12 +49,14 @@ class LineCensus(msgspec.Struct, frozen=True):
         functions: Symbols of the functions that it stands in, sorted; empty where none is named.
         own: Instructions of the line itself. Over all lines they add up to the attributed ones.
         inclusive: Instructions of the line and of what was inlined into it, each once.
+        text: The line itself, None where its file is not at hand.
     """
 
     location: SourceLocation
     functions: tuple[str, ...]
     own: Layered[LineCounts]
     inclusive: Layered[LineCounts]
+    text: str | None = None
 
 
 class KernelLines(msgspec.Struct, frozen=True):
@@ -64,11 +68,61 @@ class KernelLines(msgspec.Struct, frozen=True):
         lines: Sorted by file and line.
         unattributed: Instructions that no line claims.
         total: Instructions of the layer; None where the input does not hold it.
+        origins: Where the text of each file came from, by path.
     """
 
     lines: tuple[LineCensus, ...]
     unattributed: Layered[LineCounts]
     total: Layered[int]
+    origins: Mapping[str, str] = {}
+
+
+class LineDelta(msgspec.Struct, frozen=True):
+    """What one source line gained and lost: after minus before, zeros left out.
+
+    Attributes:
+        opcodes: By opcode.
+        categories: By category.
+        total: Of all instructions.
+    """
+
+    opcodes: Census
+    categories: Census
+    total: int
+
+
+class LineChange(msgspec.Struct, frozen=True):
+    """One source line that grew or shrank from one state to the next.
+
+    Attributes:
+        before: The line before; None where the state before has no such line.
+        after: The line after; None where the state after has no such line.
+        functions: Symbols of the functions that it stands in, sorted; empty where none is named.
+        own: Instructions of the line itself; a layer without line information is None.
+        inclusive: The same with what was inlined into the line.
+        text: The line, of the state after where it has it.
+    """
+
+    before: SourceLocation | None
+    after: SourceLocation | None
+    functions: tuple[str, ...]
+    own: Layered[LineDelta]
+    inclusive: Layered[LineDelta]
+    text: str | None = None
+
+
+class LineMoves(msgspec.Struct, frozen=True):
+    """The source lines that grew or shrank in one changed kernel.
+
+    Attributes:
+        aligned: How lines of the two states were taken for the same one: `text` (equal text in
+            equal order), `number` (equal numbers counted from where the kernel is defined), or
+            `mixed`, where only some files' text was at hand.
+        lines: Sorted by size of the movement, largest first; own and inlined call sites alike.
+    """
+
+    aligned: str
+    lines: tuple[LineChange, ...]
 
 
 class CodeSection(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from sassay.model.artifact import Scalar
 from sassay.model.kernel import Function, Kernel
+from sassay.model.text import TextRun
 
 
 class Level(StrEnum):
@@ -69,6 +70,8 @@ class State(msgspec.Struct, frozen=True):
         tools: Versions of what read it (`sassay`, `nvdisasm`).
         diagnostics: Sorted by level, place, message.
         counts: What was seen and left out: `files`, `skipped_files`, `artifacts`, ...
+        texts: Source lines that line tables name, by path as the compiler wrote it; only where
+            they were kept when the state was made.
     """
 
     label: str
@@ -79,3 +82,4 @@ class State(msgspec.Struct, frozen=True):
     tools: Mapping[str, str] = {}
     diagnostics: tuple[Diagnostic, ...] = ()
     counts: Mapping[str, int] = {}
+    texts: Mapping[str, tuple[TextRun, ...]] = {}

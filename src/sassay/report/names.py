@@ -74,6 +74,11 @@ def elide(text: str, width: int) -> str:
     return _take(text, head) + ELLIPSIS + _take(text[::-1], tail)[::-1]
 
 
+def cut(text: str, width: int) -> str:
+    """Plain text cut at its end to at most `width` terminal columns, as code reads best."""
+    return text if cells(text) <= width else _take(text, max(0, width - 1)) + ELLIPSIS
+
+
 def _take(text: str, width: int) -> str:
     if text.isascii():
         return text[:width]

@@ -136,10 +136,19 @@ class Page:
             pad = " " * indent + self._paint(first, lead_style) if not number else " " * below
             self._put(pad + self._paint(row, style))
 
-    def items(self, parts: Sequence[str], *, indent: int = 0, lead: Cell = "") -> None:
-        """Parts with commas between them, wrapped between parts only, behind `lead`."""
+    def items(
+        self, parts: Sequence[str], *, indent: int = 0, lead: Cell = "", most: int | None = None
+    ) -> None:
+        """Parts with commas between them, wrapped between parts only, behind `lead`.
+
+        Args:
+            parts: What to write.
+            indent: Columns to the left of all.
+            lead: What stands in front.
+            most: Columns that `lead` may take; None: half of the page.
+        """
         first, lead_style = _span(lead)
-        first = elide(first, max(1, self.width // 2 - indent))
+        first = elide(first, max(1, self.width // 2 - indent if most is None else most))
         hang = indent + cells(first)
         room = max(20, self.width - hang)
         rows = [""]
