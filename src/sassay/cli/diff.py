@@ -43,9 +43,14 @@ def diff_command(
         int, typer.Option("--context", "-U", min=0, max=10_000, help="Context lines of code.")
     ] = 3,
     normalize_registers: Annotated[
-        bool,
-        typer.Option("--normalize-registers", help="Align code up to the names of registers."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--normalize-registers/--exact-registers",
+            help="Lines that differ only in the names of registers are equal, or not; by default "
+            "equal unless names are all that differs.",
+            show_default=False,
+        ),
+    ] = None,
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,

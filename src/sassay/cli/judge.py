@@ -50,7 +50,7 @@ class Judging:
     layer: str | None = None
     side_by_side: bool = False
     context: int = 3
-    normalize_registers: bool = False
+    normalize_registers: bool | None = None
     exit_code: bool = False
     wrappers: tuple[str, ...] = ()
 

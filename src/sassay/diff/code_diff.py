@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sassay.diff.align import align
 from sassay.diff.memo import TierMemo
+from sassay.diff.registers import blind, contradictions
 from sassay.diff.targets import follow
 from sassay.diff.tiers import TierJudge
 from sassay.errors import FormatError, InputError
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from sassay.model.code import CodeStore
     from sassay.model.kernel import Kernel
 
-_SASS_REGISTER = re.compile(r"\b(UR|UP|R|P|B|SB)\d+\b")
-_PTX_REGISTER = re.compile(r"%(rs|rd|rq|fd|f|r|p|h|hh|b|q|x)\d+\b")
-
 _Op = tuple[int, int, int, int, bool]
 """Start and end before, start and end after, whether the lines are equal."""
 
@@ -37,7 +35,7 @@ def code_diff(
     disassembler: Disassembler,
     *,
     context: int = 3,
-    normalize_registers: bool = False,
+    normalize_registers: bool | None = None,
 ) -> CodeDiff:
     """Aligns the code of two kernels.
 
@@ -48,7 +46,8 @@ def code_diff(
         store: Where their code is.
         disassembler: Reads SASS.
         context: Equal lines to keep on each side of a difference.
-        normalize_registers: Lines that differ only in the names of registers are equal.
+        normalize_registers: Lines that differ only in the names of registers are equal, as long
+            as they read the same values. By default so unless the names are all that differs.
 
     Raises:
         InputError: A side does not hold the layer.
@@ -56,14 +55,18 @@ def code_diff(
     """
     left = _listing(before, layer, store, disassembler)
     right = _listing(after, layer, store, disassembler)
+    tier = TierJudge(store, disassembler, TierMemo(None)).layer(layer, before, after)
+    if normalize_registers is None:
+        normalize_registers = tier in {None, Tier.REORDERED, Tier.RECOMPOSED}
     keys = (
-        _keys(left, layer, blind=normalize_registers),
-        _keys(right, layer, blind=normalize_registers),
+        _keys(left, layer, without_registers=normalize_registers),
+        _keys(right, layer, without_registers=normalize_registers),
     )
     ops = _aligned(*keys)
     if not all(op[4] for op in ops):
         ops = _aligned(*follow(left, right, keys, _faces(left, right, ops, layer), layer))
-    tier = TierJudge(store, disassembler, TierMemo(None)).layer(layer, before, after)
+    if normalize_registers:
+        ops = _same_values(left, right, ops, layer)
     return CodeDiff(
         layer=layer.value,
         before=before.id,
@@ -92,11 +95,57 @@ def _listing(
     raise FormatError("its PTX module has no such entry", artifact=kernel.symbol)
 
 
-def _keys(lines: Sequence[ListingLine], layer: Layer, *, blind: bool) -> list[str]:
-    if not blind:
+def _keys(lines: Sequence[ListingLine], layer: Layer, *, without_registers: bool) -> list[str]:
+    if not without_registers:
         return [line.key for line in lines]
-    pattern = _SASS_REGISTER if layer is Layer.SASS else _PTX_REGISTER
-    return [pattern.sub(r"\1", line.key) for line in lines]
+    return [blind(line.key, layer) for line in lines]
+
+
+def _same_values(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op], layer: Layer
+) -> list[_Op]:
+    """Takes lines that read other values out of the equal runs."""
+    wrong = contradictions(left, right, _walk(left, right, ops, layer), layer)
+    found: list[_Op] = []
+    for op in ops:
+        i, k, j, _, equal = op
+        if not equal:
+            found.append(op)
+            continue
+        other = [(i + n, j + n) in wrong for n in range(k - i)]
+        start = 0
+        for is_other, group in groupby(other):
+            end = start + len(list(group))
+            found.append((i + start, i + end, j + start, j + end, not is_other))
+            start = end
+    return _joined(found)
+
+
+def _joined(ops: Sequence[_Op]) -> list[_Op]:
+    """Neighbouring runs of one kind as one."""
+    found: list[_Op] = []
+    for op in ops:
+        if found and found[-1][4] == op[4]:
+            i, _, j, _, equal = found.pop()
+            found.append((i, op[1], j, op[3], equal))
+        else:
+            found.append(op)
+    return found
+
+
+def _walk(
+    left: Sequence[ListingLine], right: Sequence[ListingLine], ops: Sequence[_Op], layer: Layer
+) -> Iterator[tuple[int, int, bool]]:
+    """Lines in order with the line that each faces, -1 for none, and whether they are equal."""
+    for op in ops:
+        i, k, j, m, equal = op
+        pairs = [(i + n, j + n) for n in range(k - i)] if equal else _facing(left, right, op, layer)
+        for one, other in [*pairs, (k, m)]:
+            yield from ((n, -1, False) for n in range(i, one))
+            yield from ((-1, n, False) for n in range(j, other))
+            if one < k and other < m:
+                yield one, other, equal
+            i, j = one + 1, other + 1
 
 
 def _aligned(before: Sequence[str], after: Sequence[str]) -> list[_Op]:
@@ -197,7 +246,9 @@ def _facing(
     """Which lines of a differing run replace each other: equal up to registers, then by opcode."""
     i, k, j, m, _ = op
     some, others = left[i:k], right[j:m]
-    blocks = align(_keys(some, layer, blind=True), _keys(others, layer, blind=True))
+    blocks = align(
+        _keys(some, layer, without_registers=True), _keys(others, layer, without_registers=True)
+    )
     pairs: list[tuple[int, int]] = []
     start = other = 0
     for one, two, length in [*blocks, (len(some), len(others), 0)]:
