@@ -19,15 +19,13 @@ from sassay.model.artifact import SourceLocation
 from sassay.model.layers import Layered
 
 if TYPE_CHECKING:
-    from sassay.capture.store import CodeArchive
     from sassay.isa.sass import Disassembler
+    from sassay.model.code import CodeStore
     from sassay.model.kernel import Kernel
     from sassay.model.lines import KernelLines, LineSections
 
 
-def read_kernel_lines(
-    kernel: Kernel, store: CodeArchive, disassembler: Disassembler
-) -> KernelLines:
+def read_kernel_lines(kernel: Kernel, store: CodeStore, disassembler: Disassembler) -> KernelLines:
     """Counts the instructions of every source line of a kernel, in both layers.
 
     Args:
@@ -68,7 +66,7 @@ def defined_at(sections: LineSections, *, artifact: str) -> dict[str, SourceLoca
     return found
 
 
-def _ptx(kernel: Kernel, store: CodeArchive) -> Counted | None:
+def _ptx(kernel: Kernel, store: CodeStore) -> Counted | None:
     if kernel.code.ptx is None:
         return None
     module = ptx.read_module(store.ptx(kernel.code.ptx), artifact=kernel.name)
@@ -79,7 +77,7 @@ def _ptx(kernel: Kernel, store: CodeArchive) -> Counted | None:
     return Counted(ids, names, ptx.source_lines(function))
 
 
-def _sass(kernel: Kernel, store: CodeArchive, disassembler: Disassembler) -> Counted | None:
+def _sass(kernel: Kernel, store: CodeStore, disassembler: Disassembler) -> Counted | None:
     if kernel.code.sass is None:
         return None
     code = store.sass(kernel.code.sass)

@@ -40,6 +40,11 @@ class SourceFiles(Protocol):
         """What a report calls it."""
         ...
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it stays as it is, so that two of them can be compared line by line."""
+        ...
+
     def lines(self, path: str) -> Sequence[str] | None:
         """All lines of a file, as a line table names it; None where it is not there."""
         ...
@@ -62,6 +67,7 @@ class SourceRoot:
         self._folder = folder.resolve()
         shown = "the current folder" if folder == Path() else str(folder)
         self.origin = f"{shown} as it is now"
+        self.is_exact = False
 
     def lines(self, path: str) -> Sequence[str] | None:
         """All lines of a file below the folder; None where there is none of that name.
@@ -106,6 +112,7 @@ class GitRevision:
             raise UsageError(f"{folder} holds no git commit {revision!r}", hint="--source-rev REV")
         self._commit = found.decode().strip()
         self.origin = f"git {self._commit[:12]}"
+        self.is_exact = True
 
     @cached_property
     def _names(self) -> frozenset[str]:

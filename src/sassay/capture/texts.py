@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -36,6 +37,13 @@ _LOC = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class _Text:
+    lines: Mapping[int, str]
+    origin: str | None
+    exact: bool
+
+
 class SourceReader:
     """The text of source lines, each file from the first place that has it."""
 
@@ -52,40 +60,45 @@ class SourceReader:
         """
         self._kept = kept
         self._places = tuple(places)
-        self._files: dict[str, tuple[Mapping[int, str], str | None]] = {}
+        self._files: dict[str, _Text] = {}
 
     def lines(self, path: str) -> Mapping[int, str]:
         """The lines of a file that are at hand, by number."""
-        return self._file(path)[0]
+        return self._file(path).lines
 
     def text(self, path: str, line: int) -> str | None:
         """One line; None where it is not at hand."""
-        return self._file(path)[0].get(line)
+        return self._file(path).lines.get(line)
 
     def origin(self, path: str) -> str | None:
         """Where the text of a file came from; None where there is none."""
-        return self._file(path)[1]
+        return self._file(path).origin
 
-    def _file(self, path: str) -> tuple[Mapping[int, str], str | None]:
+    def is_exact(self, path: str) -> bool:
+        """Whether the text of a file is what was compiled, and no folder's as it is now."""
+        return self._file(path).exact
+
+    def _file(self, path: str) -> _Text:
         found = self._files.get(path)
         if found is None:
             found = self._files[path] = self._find(path)
         return found
 
-    def _find(self, path: str) -> tuple[Mapping[int, str], str | None]:
+    def _find(self, path: str) -> _Text:
         runs = self._kept.get(path)
         if runs:
-            return {
+            kept = {
                 run.line + index: line[:MAX_LINE]
                 for run in runs
                 for index, line in enumerate(run.text.split("\n"))
-            }, KEPT
+            }
+            return _Text(kept, KEPT, exact=True)
         for place in self._places:
             lines = place.lines(path)
             if lines is not None:
                 shown = {number: line[:MAX_LINE] for number, line in enumerate(lines, 1)}
-                return shown, place.origin
-        return {}, None
+                return _Text(shown, place.origin, exact=place.is_exact)
+        return _Text({}, None, exact=False)
 
 
 NO_TEXT = SourceReader({})

@@ -8,6 +8,7 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.judge import Judging, report_and_status
+from sassay.cli.source_text import SourceText
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,8 @@ def check_command(
         str,
         typer.Option("--policy", "-p", metavar="FILE|PRESET", help="See `sassay policy list`."),
     ] = "default",
+    source_root: o.SourceRootOpt = None,
+    source_rev: o.SourceRevOpt = None,
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,
@@ -76,6 +79,7 @@ def check_command(
         rendering=rendering,
         all=all_,
         limit=limit,
+        texts=SourceText(tuple(source_root or ()), tuple(source_rev or ())),
     )
     more: dict[o.Format, Path | None] = {
         o.Format.JSON: json_file,

@@ -14,6 +14,7 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
+from sassay.cli.output import repository
 from sassay.cli.session import Session, parse_environment
 from sassay.cli.text import shown
 
@@ -98,7 +99,11 @@ def compile_command(
             run,
             label=label or loaded.label or output.name.removesuffix(".sassay"),
             evidence=measured,
-            environment={**loaded.environment, **parse_environment(env or ())},
+            environment={
+                **_source_folder(loaded.root),
+                **loaded.environment,
+                **parse_environment(env or ()),
+            },
         )
         if source:
             state = _with_sources(state, session, loaded.root)
@@ -122,6 +127,16 @@ def compile_command(
             f"(the others are captured{hint})\n"
         )
         raise typer.Exit(2)
+
+
+def _source_folder(root: Path) -> dict[str, str]:
+    """Where in its repository the manifest's root lies; empty at the top and outside of any."""
+    from sassay.model.state import SOURCE_FOLDER
+
+    top = repository(root.resolve())
+    if top is None or root.resolve() == top:
+        return {}
+    return {SOURCE_FOLDER: root.resolve().relative_to(top).as_posix()}
 
 
 def _with_sources(state: State, session: Session, root: Path) -> State:

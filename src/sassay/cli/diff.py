@@ -8,6 +8,7 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.judge import Judging, report_and_status
+from sassay.cli.source_text import SourceText
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,8 @@ def diff_command(
             show_default=False,
         ),
     ] = None,
+    source_root: o.SourceRootOpt = None,
+    source_rev: o.SourceRevOpt = None,
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,
@@ -115,6 +118,7 @@ def diff_command(
         rendering=rendering,
         all=all_,
         limit=limit,
+        texts=SourceText(tuple(source_root or ()), tuple(source_rev or ())),
     )
     more: dict[o.Format, Path | None] = {
         o.Format.JSON: json_file,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.cli.diagnostics import say_diagnostics
@@ -11,12 +11,14 @@ from sassay.cli.options import FailOn, Format, Rendering
 from sassay.cli.output import Outputs, emit, source_root
 from sassay.cli.selection import code_pairs
 from sassay.cli.session import Session, parse_across, parse_groups
+from sassay.cli.source_text import SourceText
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from sassay.capture.texts import SourceReader
     from sassay.diff import DiffOptions
     from sassay.model.change import CodeDiff, Diff
     from sassay.model.finding import Check
@@ -53,6 +55,7 @@ class Judging:
     normalize_registers: bool | None = None
     exit_code: bool = False
     wrappers: tuple[str, ...] = ()
+    texts: SourceText = field(default_factory=SourceText)
 
 
 def report_and_status(
@@ -86,6 +89,7 @@ def report_and_status(
         )
     with Session(wrappers=judging.wrappers) as session:
         opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
+        readers = {state.label: judging.texts.reader(state) for state in opened}
         options = diff_options(
             session,
             across=across,
@@ -95,6 +99,7 @@ def report_and_status(
             families=judging.families,
             all_=judging.all or bool(judging.kernels),
             inputs=judging.states,
+            readers=readers,
         )
         states, diff = compare_states(opened, session, options)
         check = _check(judging, policy, states, diff)
@@ -144,6 +149,7 @@ def diff_options(
     families: tuple[str, ...] = (),
     all_: bool = False,
     inputs: tuple[str, ...] = (),
+    readers: Mapping[str, SourceReader] | None = None,
 ) -> DiffOptions:
     """How states are compared, with the tiers kept in the user's cache.
 
@@ -156,6 +162,7 @@ def diff_options(
         families: Family globs to keep.
         all_: Keep unchanged kernels in `changes`.
         inputs: The states as written on the command line, for the next steps.
+        readers: Source text of each state, by label.
     """
     from sassay.diff import DiffOptions
 
@@ -168,6 +175,7 @@ def diff_options(
         all=all_,
         cache_dir=session.cache,
         inputs=inputs,
+        readers=readers or {},
     )
 
 

@@ -62,10 +62,16 @@ class Outputs:
 def source_root() -> str:
     """The checkout that the run stands in, or the current folder: SARIF's paths start there."""
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / ".git").exists():
-            return str(folder)
-    return str(here)
+    return str(repository(here) or here)
+
+
+def repository(folder: Path) -> Path | None:
+    """The top of the git checkout that a folder lies in, None outside of any.
+
+    Args:
+        folder: Absolute.
+    """
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
 
 
 def emit(report: Report, outputs: Outputs) -> None:

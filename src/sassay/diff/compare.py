@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.capture.families import qualify_families
 from sassay.diff.changes import pair_changes
 from sassay.diff.comparability import comparability
+from sassay.diff.lines import LineComparer
 from sassay.diff.memo import TierMemo
 from sassay.diff.migration import migrations
 from sassay.diff.next_steps import next_steps
@@ -79,6 +80,8 @@ def compare(
         for position, (label, pair) in enumerate(zip(labels, compared, strict=True))
         for change in pair_changes(position, label, pair, unchanged=options.all)
     ]
+    lines = LineComparer(chosen, store, disassembler, options.readers)
+    changes = lines.with_lines(changes)
     headline = len(positions) - 1
     rows = family_rows(groups, labels, compared, headline)
     ranked = suspects(rows, labels, compared, options.limit)
@@ -95,7 +98,7 @@ def compare(
         next_steps=next_steps(
             [state.label for state in chosen], rows, _in_headline(changes, labels), ranked, options
         ),
-        diagnostics=_diagnostics(states),
+        diagnostics=_diagnostics(states, lines.diagnostics),
     )
 
 
@@ -151,8 +154,9 @@ def _summary(state: State) -> StateSummary:
     )
 
 
-def _diagnostics(states: Sequence[State]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted({entry for state in states for entry in state.diagnostics}, key=_order))
+def _diagnostics(states: Sequence[State], own: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    entries = {entry for state in states for entry in state.diagnostics}
+    return tuple(sorted(entries | {*own}, key=_order))
 
 
 def _order(entry: Diagnostic) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from sassay.capture.texts import SourceReader
+
 
 class DiffOptions(msgspec.Struct, frozen=True):
     """How states are compared; the defaults compare everything, first state as the baseline.
@@ -25,6 +27,8 @@ class DiffOptions(msgspec.Struct, frozen=True):
         cache_dir: Folder that keeps tiers from run to run; None keeps them for this run only.
         inputs: How each state was named on the command line, for the commands of
             `Diff.next_steps`; labels where empty.
+        readers: Source text of each state by its label, for aligning source lines; without it
+            lines are aligned by number.
     """
 
     strict: bool = False
@@ -37,3 +41,4 @@ class DiffOptions(msgspec.Struct, frozen=True):
     limit: int | None = None
     cache_dir: Path | None = None
     inputs: tuple[str, ...] = ()
+    readers: Mapping[str, SourceReader] = {}

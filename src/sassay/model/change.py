@@ -10,6 +10,7 @@ import msgspec
 from sassay.model.artifact import Scalar, SourceLocation
 from sassay.model.kernel import Census
 from sassay.model.layers import Layered, Tier
+from sassay.model.lines import LineMoves
 from sassay.model.state import Diagnostic, Evidence
 
 PairLabels = tuple[str, str]
@@ -155,6 +156,8 @@ class Change(msgspec.Struct, frozen=True):
         specialization: One line that tells this instance from its siblings.
         location: Source line of the kernel, candidate first.
         notes: What a reader should know, such as "compiled by another ptxas".
+        lines: Source lines that grew or shrank; None for kernels that did not change in place and
+            where a side has no line information.
     """
 
     id: str
@@ -171,6 +174,7 @@ class Change(msgspec.Struct, frozen=True):
     specialization: str = ""
     location: SourceLocation | None = None
     notes: tuple[str, ...] = ()
+    lines: LineMoves | None = None
 
 
 class SensitiveMove(msgspec.Struct, frozen=True):

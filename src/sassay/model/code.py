@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+
+if TYPE_CHECKING:
+    from sassay.model.lines import LineSections
 
 
 class Relocation(msgspec.Struct, frozen=True, order=True):
@@ -51,4 +54,8 @@ class CodeStore(Protocol):
 
     def ptx(self, digest: str) -> str:
         """The PTX module kept under `digest`."""
+        ...
+
+    def lines(self, digest: str) -> LineSections:
+        """The line tables kept under `digest`."""
         ...

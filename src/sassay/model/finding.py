@@ -62,7 +62,8 @@ class Finding(msgspec.Struct, frozen=True):
         matches: Matched opcodes and their counts in the candidate.
         changes: Ids of the changes that it rests on.
         details: Lines that a reader opens: what moved, against which baseline.
-        source_lines: Where the kernels are defined.
+        source_lines: Lines that moved what the rule counts, largest movement first, then where the
+            kernels are defined.
         waived: None where it counts.
         requires: Evidence that would settle it and is not attached.
     """

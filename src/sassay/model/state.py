@@ -11,6 +11,9 @@ from sassay.model.artifact import Scalar
 from sassay.model.kernel import Function, Kernel
 from sassay.model.text import TextRun
 
+SOURCE_FOLDER = "source.folder"
+"""Environment: the folder of the repository that relative paths of source files start in."""
+
 
 class Level(StrEnum):
     """How serious a diagnostic is.

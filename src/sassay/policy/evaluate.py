@@ -17,6 +17,7 @@ from sassay.model.finding import (
 from sassay.policy.fingerprint import fingerprint
 from sassay.policy.judge import Cell, Judgement, judge_rule
 from sassay.policy.loader import EXPIRED_WAIVER
+from sassay.policy.places import source_lines
 from sassay.policy.scene import Scene, Subject, build_scene
 from sassay.policy.waivers import apply_waivers
 
@@ -124,9 +125,7 @@ def _finding(rule: schema.Rule, cell: Cell, scene: Scene, missing: tuple[str, ..
         matches=dict(sorted(cell.after.items())),
         changes=tuple(dict.fromkeys(change.id for change in changes)),
         details=_details(cell, scene),
-        source_lines=tuple(
-            sorted({s.kernel.location for s in cell.concerned if s.kernel.location is not None})
-        ),
+        source_lines=source_lines(cell),
         requires=missing,
     )
 

@@ -13,6 +13,7 @@ from sassay.errors import UsageError
 from sassay.model.finding import Outcome
 from sassay.report.digest import kinds
 from sassay.report.entries import entries, ranked, spell_archs
+from sassay.report.moved_lines import HOW, more_lines, moved_lines
 from sassay.report.names import (
     elide,
     html_text,
@@ -65,7 +66,7 @@ from sassay.report.story import story
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sassay.model.change import Diff, FamilyRow
+    from sassay.model.change import Change, Diff, FamilyRow
     from sassay.model.finding import Check, Finding
     from sassay.model.state import State
     from sassay.report.bundle import Report
@@ -81,6 +82,7 @@ _STORY = 12
 _SUSPECTS = 5
 _FAMILIES = 8
 _KINDS = 20
+_LINES = 5
 
 
 def render(report: Report) -> str:
@@ -423,9 +425,23 @@ def _changes(item: Entry) -> Iterable[str]:
                 if key not in FOLLOWING
             ]
         note = f": {', '.join(moved[:6])}" if moved else ""
-        yield f"{pair}{change.status.value}{tier}{where} {_name(ids)}{name}{note}"
+        yield f"{pair}{change.status.value}{tier}{where} {_name(ids)}{name}{note}{_lines(change)}"
     if len(changes) > 8:
         yield f"{len(changes) - 8:,} more kernels of this family; {ELSEWHERE}"
+
+
+def _lines(change: Change) -> str:
+    """The source lines that moved most, as a list below the kernel."""
+    lines = moved_lines(change.lines)
+    if not lines or change.lines is None:
+        return ""
+    rows = [
+        f"\n  - {_name(line.place)}: {', '.join(line.parts[:4])} {line.layer}"
+        + (f" {_name(line.text)}" if line.text else "")
+        for line in lines[:_LINES]
+    ]
+    rest = more_lines(lines, _LINES)
+    return "".join(rows) + f"\n  - {f'{rest}; ' if rest else ''}{HOW[change.lines.aligned]}"
 
 
 def _code(sheet: Sheet, report: Report) -> None:

@@ -8,11 +8,13 @@ written. Sections of the specification are named where a field follows one.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sassay.errors import UsageError
 from sassay.model.finding import Effect, Outcome
+from sassay.model.state import SOURCE_FOLDER
 from sassay.report.names import plain, portable_path
 
 if TYPE_CHECKING:
@@ -24,6 +26,21 @@ MAX_RESULTS = 5_000
 """Results of a run that GitHub keeps."""
 _LEVELS = {Effect.FAIL: "error", Effect.REVIEW: "warning", Effect.PASS: "note"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """How paths of line tables become paths of the repository."""
+
+    root: str | None
+    folder: str | None
+
+    def path(self, file: str) -> str:
+        """Relative to the repository, as far as that is known."""
+        found = portable_path(file, self.root)
+        # Manifests write paths relative to their own root.
+        relative = self.folder is not None and not file.startswith(("/", ".."))
+        return portable_path(f"{self.folder}/{found}") if relative else found
 
 
 def render(report: Report) -> str:
@@ -50,7 +67,9 @@ def _run(check: Check, root: str | None) -> dict[str, Any]:
     placed = [finding for finding in check.findings if finding.source_lines]
     rules = _rules(check)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
-    results = [_result(finding, index, root) for finding in placed[:MAX_RESULTS]]
+    folder = check.states[-1].environment.get(SOURCE_FOLDER) if check.states else None
+    sources = _Sources(root, str(folder) if folder else None)
+    results = [_result(finding, index, sources) for finding in placed[:MAX_RESULTS]]
     driver: dict[str, Any] = {"name": "sassay", "rules": rules}
     version = check.states[-1].tools.get("sassay") if check.states else None
     if version:
@@ -84,19 +103,19 @@ def _rules(check: Check) -> list[dict[str, Any]]:
     ]
 
 
-def _result(finding: Finding, index: dict[str, int], root: str | None) -> dict[str, Any]:
+def _result(finding: Finding, index: dict[str, int], sources: _Sources) -> dict[str, Any]:
     rule = plain(finding.rule)
     result: dict[str, Any] = {
         "ruleId": rule,
         "ruleIndex": index[rule],
         "level": _LEVELS[finding.effect],
         "message": {"text": _message(finding)},
-        "locations": [_location(finding, finding.source_lines[0], root)],
+        "locations": [_location(finding, finding.source_lines[0], sources)],
         "partialFingerprints": {"sassayFinding/v1": finding.id},
     }
     if len(finding.source_lines) > 1:
         result["relatedLocations"] = [
-            _location(finding, place, root) for place in finding.source_lines[1:20]
+            _location(finding, place, sources) for place in finding.source_lines[1:20]
         ]
     if finding.waived is not None:
         waived = finding.waived
@@ -114,17 +133,17 @@ def _message(finding: Finding) -> str:
         parts.append(f"{finding.layer or 'count'} {finding.count}: {shown}")
     parts += finding.details[:4]
     # 3.11.5: `{0}` and `[text](1)` in a message have meanings; names are no such thing.
-    text = ". ".join(plain(part) for part in parts)
+    text = ". ".join(plain(part).rstrip(".") for part in parts)
     for special in "\\[]{}":
         text = text.replace(special, f"\\{special}" if special in "\\[]" else special * 2)
     return text
 
 
-def _location(finding: Finding, place: SourceLocation, root: str | None) -> dict[str, Any]:
+def _location(finding: Finding, place: SourceLocation, sources: _Sources) -> dict[str, Any]:
     return {
         "physicalLocation": {
             "artifactLocation": {
-                "uri": quote(portable_path(place.file, root), safe="/"),
+                "uri": quote(sources.path(place.file), safe="/"),
                 "uriBaseId": "%SRCROOT%",
             },
             "region": {"startLine": max(1, place.line)},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.report.names import cells, label, location_text
+from sassay.report.moved_lines import HOW, more_lines, moved_lines
+from sassay.report.names import cells, cut, label, location_text, plain
 from sassay.report.numbers import ARROW, arrows, plural, scalar, signed
 from sassay.report.select import FOLLOWING, STATUS_MARK, left_out, told_changes, undone
 from sassay.report.terminal.page import STYLES
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _KERNELS = 4
 _DELTAS = 8
+_LINES = 3
+_PARTS = 3
+_NARROWEST = 20
 
 
 def changes(page: Page, item: Entry, options: ReportOptions) -> None:
@@ -70,12 +74,31 @@ def _change(
         moved = _deltas(change, opcodes=opcodes, full=full)
         if moved:
             page.items(moved, indent=8)
+    _lines(page, change, len(change.lines.lines) if full and change.lines else _LINES)
     for note in change.notes if full else ():
         page.paragraph(arrows(note), indent=8, style="dim")
     if full and change.name != change.family:
         page.paragraph(change.name, indent=8, style="dim")
     if full and change.location is not None:
         page.line((location_text(change.location), "dim"), indent=8)
+
+
+def _lines(page: Page, change: Change, most: int) -> None:
+    """The source lines that moved most, their code, and by which categories."""
+    lines = moved_lines(change.lines)
+    if not lines or change.lines is None:
+        return
+    width = max(cells(line.place) for line in lines[:most])
+    room = max(_NARROWEST, page.width - width - 50)
+    room = min(room, max(cells(plain(line.text)) for line in lines[:most]))
+    for line in lines[:most]:
+        text = cut(plain(line.text), room)
+        pad = " " * (room - cells(text))
+        lead = f"{line.place:<{width}}  {text}{pad}  " if room else f"{line.place:<{width}}  "
+        page.items(line.parts[:_PARTS], indent=8, lead=lead, most=page.width)
+    rest = more_lines(lines, most)
+    note = HOW[change.lines.aligned]
+    page.line((f"{rest}; {note}" if rest else note, "dim"), indent=8)
 
 
 def _tiers(change: Change) -> str:
