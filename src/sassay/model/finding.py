@@ -48,6 +48,26 @@ class Waived(msgspec.Struct, frozen=True):
     expires: str
 
 
+class CodePlace(msgspec.Struct, frozen=True):
+    """One instruction that a finding is about, or a kernel as a whole.
+
+    Attributes:
+        kernel: Kernel id.
+        layer: `ptx` or `sass`; None for the kernel as a whole.
+        offset: Line in the PTX module from 1, or byte offset in the SASS section.
+        text: The instruction as a person reads it; empty for a kernel.
+        message: What is said of it.
+        location: Source line that it comes from, or where the kernel is defined.
+    """
+
+    kernel: str
+    layer: str | None
+    offset: int | None
+    text: str
+    message: str
+    location: SourceLocation | None = None
+
+
 class Finding(msgspec.Struct, frozen=True):
     """A rule that fired on one family and architecture.
 
@@ -66,6 +86,7 @@ class Finding(msgspec.Struct, frozen=True):
             kernels are defined.
         waived: None where it counts.
         requires: Evidence that would settle it and is not attached.
+        places: Instructions that a lint rule names; `count` holds all, this the first of them.
     """
 
     id: str
@@ -83,6 +104,7 @@ class Finding(msgspec.Struct, frozen=True):
     source_lines: tuple[SourceLocation, ...] = ()
     waived: Waived | None = None
     requires: tuple[str, ...] = ()
+    places: tuple[CodePlace, ...] = ()
 
 
 class RuleOutcome(msgspec.Struct, frozen=True):
