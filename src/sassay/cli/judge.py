@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.cli.diagnostics import say_diagnostics
+from sassay.cli.facts import asks_for_facts, with_facts
 from sassay.cli.linked_code import linked_code
 from sassay.cli.options import FailOn, Format, Rendering
 from sassay.cli.output import Outputs, emit, source_root
@@ -89,6 +90,8 @@ def report_and_status(
         )
     with Session(wrappers=judging.wrappers) as session:
         opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
+        if len(opened) > 1 or asks_for_facts(policy):
+            opened = with_facts(opened, session)
         readers = {state.label: judging.texts.reader(state) for state in opened}
         options = diff_options(
             session,

@@ -10,6 +10,7 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
+from sassay.cli.facts import kernel_facts, with_facts
 from sassay.cli.output import Outputs, emit
 from sassay.cli.selection import one_or_more
 from sassay.cli.session import Session, parse_groups
@@ -85,6 +86,10 @@ def show_command(
         shown = _of_families(opened, globs)
         chosen = one_or_more([shown], kernel) if kernel else ()
         single = _single(chosen, kernel, wanted=bool(layer or lines))
+        if single is not None:
+            single = kernel_facts(single, session)
+        elif o.Format.JSON in {format_, *(each for each, path in more.items() if path)}:
+            shown = with_facts((shown,), session)[0]
         listing = _listing(session, single, layer) if single and layer else None
         texts = SourceText(tuple(source_root or ()), tuple(source_rev or ()))
         counted = _lines(session, opened, single, texts) if lines else None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+UNKNOWN = "unknown"
+"""Value of a fact whose analysis ran and could not tell: missing evidence, never an answer."""
+
 
 class Fact(msgspec.Struct, frozen=True):
     """One named observation.

@@ -35,9 +35,7 @@ _PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "no-fp-contraction-change",
-        "multiply-adds that are contracted on one side only",
-        available=False,
-        needs="the numeric-path analysis",
+        "floating-point contraction that starts, stops or is forbidden: FAIL; more or less: REVIEW",
     ),
     Preset(
         "numeric-path-stable",

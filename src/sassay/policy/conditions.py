@@ -119,6 +119,8 @@ def needs_pair(rule: schema.Rule) -> bool:
     for part in walk(rule.match):
         if isinstance(part, (schema.FamilyStatusIs, schema.KernelStatusIs, schema.TierIs)):
             return True
+        if isinstance(part, schema.FactIs) and part.changed is not None:
+            return True
         if isinstance(part, schema.ResourceIs) and any(t.measure in _RELATIVE for t in part.tests):
             return True
     if rule.when is None:

@@ -98,6 +98,10 @@ def _fact(reader: Reader, node: Node, path: str) -> schema.Condition:
 
 
 def _one_fact(reader: Reader, name: str, node: Node, path: str) -> schema.Condition:
+    if isinstance(node, MapNode) and "changed" in node.entries:
+        mapping = reader.mapping(node, path, keys.FACT)
+        changed = mapping.entries["changed"]
+        return schema.FactIs(name, changed=reader.boolean(changed, join(path, "changed")))
     if isinstance(node, MapNode):
         return schema.FactIs(name, comparisons=read_comparisons(reader, node, path))
 

@@ -123,6 +123,7 @@ def _condition() -> Json:
                 "items": {"anyOf": [_GLOB, {"type": ["number", "boolean"]}]},
             },
             _ref("compare"),
+            _object(keys.FACT, {"changed": {"type": "boolean"}}, ["changed"]),
         ]
     }
     return {

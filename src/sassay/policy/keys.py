@@ -41,7 +41,7 @@ CONDITION: Mapping[str, str] = {
     "tier": "How deep the kernel's change goes.",
     "resource": "Comparisons of the kernel's resources; all must hold.",
     "source": "Glob over the places or the kind of source that the kernel was found in.",
-    "fact": "Name of a fact, or a mapping of names to values or comparisons.",
+    "fact": "Name of a fact, or a mapping of names to values, comparisons or `changed`.",
     "operation": "Glob over whole opcodes, such as `st.shared.*` or `HMMA.*`.",
     "layer": "`ptx` or `sass`; without it each layer is counted apart.",
     "category": "Category of instructions.",
@@ -73,6 +73,9 @@ RESOURCE: Mapping[str, str] = {
     "delta": "The kernel's value minus that of its counterpart in the baseline.",
     "delta_pct": "That difference in percent of the counterpart's value.",
     "ratio": "The kernel's value divided by its counterpart's.",
+}
+FACT: Mapping[str, str] = {
+    "changed": "Whether the fact has another value than in the kernel that it was matched with.",
 }
 WAIVER: Mapping[str, str] = {
     "rule": "Id of the rule, or a glob over ids.",

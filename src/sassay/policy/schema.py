@@ -120,11 +120,13 @@ class FactIs(msgspec.Struct, frozen=True, tag=True):
     Attributes:
         values: Globs for text, numbers and booleans compared as they are; empty: any value.
         comparisons: All must hold, for facts that are numbers.
+        changed: Whether the value is another one than in the matched kernel; None: never mind.
     """
 
     name: str
     values: tuple[Scalar, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    changed: bool | None = None
 
 
 class OperationIs(msgspec.Struct, frozen=True, tag=True):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from sassay.errors import PolicyError
 from sassay.isa.categories import category
+from sassay.model.change import KernelStatus
+from sassay.model.fact import UNKNOWN
 from sassay.model.layers import UNCHANGED_TIERS, Layer, Tier
 from sassay.policy import conditions, schema
 from sassay.policy.globs import matches, matches_any
-from sassay.policy.measure import Judged, all_hold, compare_all, resource_test
+from sassay.policy.measure import Judged, absent, all_hold, compare_all, resource_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -189,6 +191,8 @@ class Selector:
                 return _truth(
                     all_hold(resource_test(subject, test, self.rule.if_absent) for test in tests)
                 )
+            case schema.FactIs(name, _, _, changed) if changed is not None:
+                return _truth(_fact_moved(subject, name, self.rule.if_absent, changed=changed))
             case schema.FactIs(name, values, comparisons):
                 fact = kernel.facts.get(name)
                 if fact is None:
@@ -275,6 +279,22 @@ def _tier(subject: Subject, tiers: tuple[Tier, ...]) -> Judged:
     if not wanted or wanted == UNCHANGED_TIERS:
         return bool(wanted), ()
     return None, (f"the tier of the unchanged {kernel.family} was not kept: compare with --all",)
+
+
+def _fact_moved(
+    subject: Subject, name: str, if_absent: schema.IfAbsent, *, changed: bool
+) -> Judged:
+    """Whether a fact differs between matched kernels. One that says `unknown` is not known."""
+    where = f"{subject.kernel.family} ({subject.arch})"
+    if subject.status in {KernelStatus.ADDED, KernelStatus.REMOVED}:
+        return absent(if_absent, f"a kernel of {where} has no counterpart to compare {name} with")
+    before, after = (kernel.facts.get(name) if kernel else None for kernel in subject.pair)
+    if before is None and after is None and subject.status is KernelStatus.UNCHANGED:
+        return not changed, ()
+    known = [fact.value for fact in (before, after) if fact is not None and fact.value != UNKNOWN]
+    if len(known) < 2:
+        return None, (f"the fact {name} of {where} is not known on both sides",)
+    return (known[0] != known[1]) is changed, ()
 
 
 def _wants(condition: schema.OperationIs | schema.CategoryIs, layer: Layer, opcode: str) -> bool:

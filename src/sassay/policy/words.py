@@ -18,6 +18,8 @@ def condition_words(condition: schema.Condition) -> str:
             return f"tier {' or '.join(tiers)}"
         case schema.ResourceIs(tests):
             return " and ".join(_resource(test) for test in tests)
+        case schema.FactIs(name, _, _, changed) if changed is not None:
+            return f"fact {name} {'moved' if changed else 'the same'}"
         case schema.FactIs(name, values, comparisons):
             if comparisons:
                 return f"fact {name} {_comparisons(comparisons)}"

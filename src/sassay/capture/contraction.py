@@ -1,0 +1,129 @@
+"""The contraction audit of one kernel, and the facts that it gives; kept between runs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from sassay.containers.lines import CubinLines, tables
+from sassay.errors import SassayError
+from sassay.isa import ptx
+from sassay.isa.attribution import sass_lines
+from sassay.isa.contraction import Audit, Contracted, audit
+from sassay.model.fact import Fact
+from sassay.sources.record_cache import RecordCache, analysis_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sassay.capture.store import CodeArchive
+    from sassay.isa.attribution import LayerLines
+    from sassay.isa.contraction import Fused
+    from sassay.isa.sass import Disassembler
+    from sassay.model.kernel import Kernel
+
+CONTRACTION = "fp_contraction"
+"""Fact: `fused`, `as written`, `pinned` or `unknown`."""
+CONTRACTED = "fp_contracted"
+"""Fact: how many products and sums of the PTX ptxas fused; absent where that is not known."""
+
+_SHOWN = 12
+
+
+class ContractionAudits:
+    """Audits kernels, each different code once.
+
+    Args:
+        store: Where code and line tables are.
+        disassembler: Reads SASS.
+        folder: Where answers are kept; None keeps none.
+    """
+
+    def __init__(
+        self, store: CodeArchive, disassembler: Disassembler, folder: Path | None = None
+    ) -> None:
+        self._store = store
+        self._disassembler = disassembler
+        self._records = RecordCache(folder or analysis_folder(), "contraction", Audit)
+        self._known: dict[str, Audit | None] = {}
+
+    def audit(self, kernel: Kernel) -> Audit | None:
+        """What ptxas made of a kernel's products and sums.
+
+        Args:
+            kernel: Which kernel.
+
+        Returns:
+            None where the input holds only one layer, or one that cannot be read.
+        """
+        if kernel.code.ptx is None or kernel.code.sass is None:
+            return None
+        named = (kernel.symbol, kernel.code.ptx, kernel.code.sass, kernel.code.lines or "")
+        key = hashlib.sha256("\0".join(named).encode()).hexdigest()
+        if key not in self._known:
+            found = self._records.load(key)
+            if found is None:
+                try:
+                    found = self._read(kernel, kernel.code.ptx, kernel.code.sass)
+                except SassayError:
+                    # Whoever asks for the code itself is told; here it is evidence that is missing.
+                    found = None
+                if found is not None:
+                    self._records.save(key, found)
+            self._known[key] = found
+        return self._known[key]
+
+    def facts(self, kernel: Kernel) -> dict[str, Fact]:
+        """The facts of a kernel, none where it cannot be audited."""
+        found = self.audit(kernel)
+        if found is None:
+            return {}
+        facts = {CONTRACTION: Fact(found.contracted.value, _detail(found))}
+        if found.contracted is not Contracted.UNKNOWN and all(each.ptx for each in found.fused):
+            facts[CONTRACTED] = Fact(sum(each.instructions for each in found.fused))
+        return facts
+
+    def _read(self, kernel: Kernel, ptx_ref: str, sass_ref: str) -> Audit | None:
+        module = ptx.read_module(self._store.ptx(ptx_ref), artifact=kernel.name)
+        function = module.entry(kernel.symbol)
+        code = self._store.sass(sass_ref)
+        (decoded,) = self._disassembler.opcodes([(code.arch, code.code)])
+        if function is None or decoded is None:
+            return None
+        lines: LayerLines | None = None
+        if kernel.code.lines is not None:
+            source, by_ptx = tables(self._store.lines(kernel.code.lines), artifact=kernel.name)
+            found = CubinLines(source, by_ptx, {})
+            lines = sass_lines(found, kernel.symbol, len(decoded.opcodes))
+        return audit(function, code.code, decoded, ptx=ptx.source_lines(function), sass=lines)
+
+
+def _detail(found: Audit) -> tuple[str, ...]:
+    """What a reader opens: what was fused and where, what might have been, what that rests on."""
+    lines = [_fused(each) for each in found.fused[:_SHOWN]]
+    if len(found.fused) > _SHOWN:
+        lines.append(f"{len(found.fused) - _SHOWN} more places like these")
+    lines += [f"{count} {opcode} split in two" for opcode, count in found.split.items()]
+    for counts, words in (
+        (found.undecided, "may be either"),
+        (found.may, "ptxas may contract"),
+        (found.pinned, "have a rounding modifier"),
+        (found.written, "fused in the PTX"),
+    ):
+        if counts:
+            listed = ", ".join(f"{count} {opcode}" for opcode, count in counts.items())
+            lines.append(f"{words}: {listed}")
+    if found.fused or found.undecided:
+        lines.append(f"told by {found.basis.value}")
+    return tuple(lines)
+
+
+def _fused(each: Fused) -> str:
+    what = (
+        f"{each.count} {each.sass} for {each.instructions} {each.ptx}"
+        if each.ptx
+        else (f"{each.count} {each.sass} where the PTX has none")
+    )
+    if each.location is None:
+        return what
+    return f"{what}, {each.location.file.rpartition('/')[2]}:{each.location.line}"
