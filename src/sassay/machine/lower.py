@@ -11,6 +11,8 @@ from sassay.machine.binding import Binder
 from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mark_spins
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
 from sassay.machine.flow import mark_deaths
+from sassay.machine.matrix.mma import mma
+from sassay.machine.matrix.rules import gpu_of
 from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sassay.isa.ptx import Module, PtxFunction
+    from sassay.machine.lowered import Lowered
+    from sassay.machine.matrix.rules import Gpu
     from sassay.machine.program import Fetch, Run
 
 MAX_OPS = 1 << 20
@@ -48,8 +52,9 @@ class _Expansion:
 
 
 class _Lowering:
-    def __init__(self, module: Module, artifact: str) -> None:
+    def __init__(self, module: Module, artifact: str, gpu: Gpu) -> None:
         self.module = module
+        self.gpu: Gpu = gpu
         self.artifact = artifact
         self.variables: ModuleVariables = place_variables(module, artifact)
         self.shared = Area(self.variables.shared.size)
@@ -154,6 +159,10 @@ class _Lowering:
                 op.members = binder.fetch(operands[0], "b32")
             else:
                 op.barrier = instructions.barrier(opcode, binder, operands)
+        elif base in _COLLECTIVE:
+            found = _COLLECTIVE[base](opcode, binder, operands, self.gpu)
+            op.run, op.label = found.run, found.label
+            op.members, op.ready = found.members, found.ready
         elif base in _PLAIN:
             op.run = _PLAIN[base](opcode, binder, operands)
         elif base in {"atom", "red"}:
@@ -349,6 +358,9 @@ _WARP = {
     "ldmatrix": tiles,
     "stmatrix": tiles,
 }
+_COLLECTIVE: dict[str, Callable[[str, Binder, list[Operand], Gpu], Lowered]] = {
+    "mma": mma,
+}
 _PLAIN = {
     "mov": instructions.move,
     "ld": access.load,
@@ -365,21 +377,23 @@ def here_register(binder: Binder, name: Name) -> int | None:
     return binder.names.register(binder.scope, name.text)
 
 
-def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
+def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None = None) -> Program:
     """Lowers an entry.
 
     Args:
         module: That it stands in.
         function: The entry.
         artifact: Name of the module in errors.
+        gpu: Whose rules hold where the ISA leaves bits open; by the module's target if None.
 
     Raises:
         UnsupportedInstruction: Forms are missing; it lists all of them.
         FormatError: A declaration does not parse.
     """
-    first = _run(module, function, artifact, frozenset())
+    gpu = gpu or gpu_of(module.target)
+    first = _run(module, function, artifact, gpu, frozenset())
     loose = _loose_slots(first.items, len(first.slots.widths))
-    lowering = _run(module, function, artifact, loose) if loose else first
+    lowering = _run(module, function, artifact, gpu, loose) if loose else first
     blocks = in_order(cut_blocks(lowering.items))
     mark_deaths(blocks)
     specials = set(lowering.slots.specials.values())
@@ -413,11 +427,14 @@ def lower(module: Module, function: PtxFunction, artifact: str) -> Program:
         variables=tuple(lowering.variables.globals),
         required_block=function.launch.block,
         resident=mark_spins(blocks),
+        gpu=gpu,
     )
 
 
-def _run(module: Module, function: PtxFunction, artifact: str, loose: frozenset[int]) -> _Lowering:
-    lowering = _Lowering(module, artifact)
+def _run(
+    module: Module, function: PtxFunction, artifact: str, gpu: Gpu, loose: frozenset[int]
+) -> _Lowering:
+    lowering = _Lowering(module, artifact, gpu)
     lowering.loose = set(loose)
     names = lowering.names()
     offsets, _ = place_parameters(function.params)

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
     from sassay.isa.ptx.syntax import Parameter
     from sassay.machine.lanes import Lanes
+    from sassay.machine.matrix.rules import Gpu
     from sassay.machine.memory import Memory
     from sassay.machine.numeric import Kernel, Label
     from sassay.machine.types import Array
     from sassay.model.artifact import SourceLocation
 
+    Ready = Callable[[Lanes, Memory], Array]
     Run = Callable[[Lanes, Memory, Array | None], None]
     Fetch = Callable[[Lanes], Array]
 
@@ -76,6 +78,7 @@ class Op:
         negated: The guard is `!p`.
         label: How far its result can be trusted.
         members: For an operation that waits for the lanes of its warp: gives their mask.
+        ready: For an operation that waits for something in memory: gives who may go on.
         barrier: For a barrier: how it is one.
         dead: Slots that nobody reads after it.
         base: What kind of operation it is: the opcode's first word, `moves` for copies.
@@ -93,6 +96,7 @@ class Op:
     negated: bool = False
     label: Label = "exact"
     members: Fetch | None = None
+    ready: Ready | None = None
     barrier: Barrier | None = None
     dead: tuple[int, ...] = ()
     base: str = ""
@@ -182,6 +186,7 @@ class Program:
         variables: Module variables in global memory, in the order of their addresses.
         required_block: What `.reqntid` asks for.
         resident: Threads wait for other blocks, so all blocks have to run together.
+        gpu: Whose rules hold where the ISA leaves bits open: `a100` or `h100`.
     """
 
     name: str
@@ -200,6 +205,7 @@ class Program:
     variables: tuple[Variable, ...]
     required_block: tuple[int, int, int] | None
     resident: bool
+    gpu: Gpu = "h100"
 
     @property
     def forms(self) -> tuple[str, ...]:

@@ -181,9 +181,7 @@ class Device:
             ctypes.memmove(start, each, len(each))
             kept.append((space, start))
         pointers = (ctypes.c_void_p * max(len(kept), 1))(*(start for _, start in kept))
-        self.call(
-            "cuLaunchKernel", function.handle, *grid, *block, shared, None, pointers, None
-        )
+        self.call("cuLaunchKernel", function.handle, *grid, *block, shared, None, pointers, None)
         self.call("cuCtxSynchronize")
 
     def encode_tensor_map(self, *arguments: Any) -> bytes:

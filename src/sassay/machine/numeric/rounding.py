@@ -222,6 +222,8 @@ def fma64(a: Array, b: Array, c: Array) -> Array:
     result = value + sum_to_odd(rest, error)
     hard = ~safe & np.isfinite(a) & np.isfinite(b) & np.isfinite(c)
     result = np.where(safe, result, plain)
+    # A product that overflows is still less than an infinite addend.
+    result = np.where(np.isinf(c) & np.isfinite(a) & np.isfinite(b), c, result)
     if hard.any():
         result[hard] = [
             _exact_fma(x, y, z)

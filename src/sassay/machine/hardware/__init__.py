@@ -1,0 +1,1 @@
+"""Runs kernels on a real GPU, to compare the machine with it."""

@@ -1,0 +1,1 @@
+"""Matrix instructions: fragments, descriptors, and how products are summed."""
