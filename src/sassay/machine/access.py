@@ -12,7 +12,7 @@ import numpy as np
 
 from sassay.machine import atomics
 from sassay.machine.errors import MissingForm
-from sassay.machine.memory import TrapError, read, unwritten, write
+from sassay.machine.memory import read, unread, unwritten, write
 from sassay.machine.types import TYPES, WORDS, Array
 
 if TYPE_CHECKING:
@@ -107,9 +107,7 @@ def load(opcode: str, binder: Binder, operands: list[Operand]) -> Run:
             if tracked:
                 wrong = unwritten(part, width * count)
                 if wrong is not None:
-                    raise TrapError(
-                        "uninitialised", "a read of memory that nobody wrote", wrong, lanes
-                    )
+                    raise unread(part, wrong, lanes)
             values = read(part, width, count)
             if found and part.where is not None:
                 mask = part.where
@@ -214,9 +212,7 @@ def atomic(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, L
         for part in parts:
             wrong = unwritten(part, width)
             if wrong is not None:
-                raise TrapError(
-                    "uninitialised", "an atomic on memory that nobody wrote", wrong, lanes
-                )
+                raise unread(part, wrong, lanes, "an atomic")
             old = atomics.apply(
                 part, kind, update, (values[0], other), shape=lanes.shape, adds=adds
             )

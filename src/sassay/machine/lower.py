@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sassay.isa.ptx.syntax import Declaration, Instruction, Label, Scope
 from sassay.machine import access, instructions
+from sassay.machine.async_copy.copies import copy
 from sassay.machine.binding import Binder
 from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mark_spins
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
@@ -359,6 +360,7 @@ _WARP = {
     "stmatrix": tiles,
 }
 _COLLECTIVE: dict[str, Callable[[str, Binder, list[Operand], Gpu], Lowered]] = {
+    "cp": copy,
     "mma": mma,
 }
 _PLAIN = {

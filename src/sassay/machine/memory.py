@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sassay.machine.async_copy.flights import Flights
+from sassay.machine.owned import IN_FLIGHT, UNITS, Owned
 
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
@@ -121,22 +124,6 @@ class Part:
     where: Array | None
 
 
-class Owned:
-    """A space that every block, or every thread, has one of.
-
-    Attributes:
-        size: Bytes of each.
-        data: All of them.
-        written: As in `Part`.
-    """
-
-    def __init__(self, size: int, count: int) -> None:
-        self.size = size
-        self.stride = -(-size // _PAD) * _PAD
-        self.data = np.zeros(max(self.stride * count, _PAD), np.uint8)
-        self.written = np.zeros_like(self.data)
-
-
 class Memory:
     """All memory that a slice sees."""
 
@@ -153,7 +140,8 @@ class Memory:
         self.globals = globals_
         self._owned = {"shared": shared, "local": local}
         self._uniform = {"const": const, "param": param}
-        self._threads = threads
+        self.threads = threads
+        self.flights = Flights(shared, shared.count * threads)
 
     def locate(
         self, lanes: Lanes, space: str, address: Array, size: int, where: Array | None
@@ -230,12 +218,12 @@ class Memory:
         owned = self._owned[space]
         base = lanes.block * owned.stride
         if space == "local":
-            base = (lanes.block * self._threads + self.thread_index(lanes)) * owned.stride
+            base = (lanes.block * self.threads + self.thread_index(lanes)) * owned.stride
         return owned.data, owned.size, owned.written, base
 
     def thread_index(self, lanes: Lanes) -> Array:
         """Index of the thread in its block."""
-        return lanes.take(np.arange(self._threads, dtype=np.int64)[None, :])
+        return lanes.take(np.arange(self.threads, dtype=np.int64)[None, :])
 
     def _global(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
         if where is None:
@@ -277,23 +265,14 @@ def _pick(lanes: Lanes, value: Array, where: Array) -> int:
     return int(spread.flat[int(np.argmax(np.broadcast_to(where, lanes.shape)))])
 
 
-_UNIT: dict[int, np.dtype[Any]] = {
-    1: np.dtype("u1"),
-    2: np.dtype("u2"),
-    4: np.dtype("u4"),
-    8: np.dtype("u8"),
-}
-_WIDE: np.dtype[Any] = np.dtype("c16")  # numpy copies these sixteen bytes as they are
-
-
 def read(part: Part, width: int, count: int) -> list[Array]:
     """Reads `count` words of `width` bytes for each thread."""
     size = width * count
-    dtype = _UNIT.get(size, _WIDE)
+    dtype = UNITS[size]
     found = np.take(part.data.view(dtype), part.offsets // size)
     if count == 1:
         return [found]
-    words = found.view(_UNIT[width]).reshape(*found.shape, count)
+    words = found.view(UNITS[width]).reshape(*found.shape, count)
     return [np.ascontiguousarray(words[..., index]) for index in range(count)]
 
 
@@ -302,8 +281,8 @@ def unwritten(part: Part, size: int) -> Array | None:
     if part.written is None:
         return None
     unit = min(size, 8)
-    marks = part.written.view(_UNIT[unit])
-    full = _UNIT[unit].type(int.from_bytes(b"\1" * unit, "little"))
+    marks = part.written.view(UNITS[unit])
+    full = UNITS[unit].type(int.from_bytes(b"\1" * unit, "little"))
     wrong = np.take(marks, part.offsets // unit) != full
     if size > unit:
         wrong |= np.take(marks, part.offsets // unit + 1) != full
@@ -312,15 +291,25 @@ def unwritten(part: Part, size: int) -> Array | None:
     return wrong if wrong.any() else None
 
 
+def unread(part: Part, wrong: Array, lanes: Lanes, what: str = "a read") -> TrapError:
+    """The trap of threads that `unwritten` found."""
+    offsets = np.broadcast_to(part.offsets, lanes.shape)
+    first = int(offsets.flat[int(np.argmax(np.broadcast_to(wrong, lanes.shape)))])
+    if part.written is not None and IN_FLIGHT in part.written[first : first + 16]:
+        message = f"{what} of memory that an asynchronous copy may still be writing"
+        return TrapError("in-flight", message, wrong, lanes)
+    return TrapError("uninitialised", f"{what} of memory that nobody wrote", wrong, lanes)
+
+
 def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -> None:
     """Writes words of each thread; where threads write one place, the last thread wins."""
     size = width * len(values)
-    dtype = _UNIT.get(size, _WIDE)
+    dtype = UNITS[size]
     index = part.offsets // size
     if len(values) == 1:
         packed = values[0]
     else:
-        joined = np.empty((*shape, len(values)), _UNIT[width])
+        joined = np.empty((*shape, len(values)), UNITS[width])
         for at, value in enumerate(values):
             joined[..., at] = value
         packed = joined.view(dtype)[..., 0]
@@ -333,8 +322,8 @@ def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -
     part.data.view(dtype)[index] = packed
     if part.written is not None:
         unit = min(size, 8)
-        marks = part.written.view(_UNIT[unit])
-        full = _UNIT[unit].type(int.from_bytes(b"\1" * unit, "little"))
+        marks = part.written.view(UNITS[unit])
+        full = UNITS[unit].type(int.from_bytes(b"\1" * unit, "little"))
         start = index * (size // unit)
         for step in range(size // unit):
             marks[start + step] = full

@@ -15,6 +15,7 @@ TrapKind = Literal[
     "out-of-bounds",
     "misaligned",
     "uninitialised",
+    "in-flight",
     "divergent-barrier",
     "deadlock",
     "step-limit",

@@ -14,7 +14,7 @@ import numpy as np
 
 from sassay.machine.errors import MissingForm
 from sassay.machine.lanes import WARP
-from sassay.machine.memory import TrapError, read, unwritten, write
+from sassay.machine.memory import read, unread, unwritten, write
 from sassay.machine.types import WORDS, constant
 
 if TYPE_CHECKING:
@@ -55,8 +55,7 @@ def tiles(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, Fe
                     (part,) = memory.locate(lanes, space, at, width, active)
                     wrong = unwritten(part, width)
                     if wrong is not None:
-                        message = "a read of memory that nobody wrote"
-                        raise TrapError("uninitialised", message, wrong, lanes)
+                        raise unread(part, wrong, lanes)
                     words.append(read(part, width, 1)[0].astype(np.uint32))
                 value = words[0] if len(words) == 1 else words[0] | (words[1] << np.uint32(16))
                 store(lanes, value, where)

@@ -1,0 +1,60 @@
+"""Memory that every block or every thread has a piece of, and what of it was written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from sassay.machine.types import Array
+
+UNITS: dict[int, np.dtype[Any]] = {
+    1: np.dtype("u1"),
+    2: np.dtype("u2"),
+    4: np.dtype("u4"),
+    8: np.dtype("u8"),
+    # Numpy copies these sixteen bytes as they are.
+    16: np.dtype("c16"),
+}
+"""What is moved at once, by its bytes."""
+
+IN_FLIGHT = 2
+"""The mark of a byte that an asynchronous copy may still be writing; 1 is written, 0 is not."""
+
+_PAD = 16
+
+
+class Owned:
+    """A space that every block, or every thread, has one of.
+
+    Attributes:
+        size: Bytes of each.
+        count: How many there are.
+        data: All of them.
+        written: A mark for each byte.
+    """
+
+    def __init__(self, size: int, count: int) -> None:
+        self.size = size
+        self.count = count
+        self.stride = -(-size // _PAD) * _PAD
+        self.data = np.zeros(max(self.stride * count, _PAD), np.uint8)
+        self.written = np.zeros_like(self.data)
+
+
+def mark(owned: Owned, places: Array, size: int, value: int) -> None:
+    """Sets the marks of bytes.
+
+    Args:
+        owned: The space.
+        places: In units of the size.
+        size: Bytes of each place.
+        value: 1 for written, 0 or `IN_FLIGHT` for not.
+    """
+    unit = min(size, 8)
+    marks = owned.written.view(UNITS[unit])
+    full = UNITS[unit].type(int.from_bytes(bytes([value]) * unit, "little"))
+    start = places * (size // unit)
+    for step in range(size // unit):
+        marks[start + step] = full
