@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from sassay import __version__
-from sassay.cli import capture, check, compile_, diff, policy, query, schema, show
+from sassay.cli import capture, check, compile_, diff, policy, query, record, schema, show
 from sassay.cli.output import abandon_stdout
 from sassay.cli.text import printable
 from sassay.errors import SassayError
@@ -52,6 +52,11 @@ app = typer.Typer(
 app.command("compile", short_help="Compile a manifest's Triton kernels into a capture.")(
     compile_.compile_command
 )
+app.command(
+    "record",
+    short_help="Run a command and capture the kernels that it compiles.",
+    context_settings=record.CONTEXT,
+)(record.record_command)
 app.command("capture", short_help="Write a state to disk.")(capture.capture_command)
 app.command("show", short_help="Show a state's kernels, or one kernel and its code.")(
     show.show_command
