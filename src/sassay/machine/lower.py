@@ -13,7 +13,9 @@ from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mar
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
 from sassay.machine.flow import mark_deaths
 from sassay.machine.matrix.mma import mma
+from sassay.machine.matrix.pending import guard_accumulators
 from sassay.machine.matrix.rules import gpu_of
+from sassay.machine.matrix.wgmma import wgmma
 from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
@@ -362,6 +364,7 @@ _WARP = {
 _COLLECTIVE: dict[str, Callable[[str, Binder, list[Operand], Gpu], Lowered]] = {
     "cp": copy,
     "mma": mma,
+    "wgmma": wgmma,
 }
 _PLAIN = {
     "mov": instructions.move,
@@ -398,6 +401,7 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
     lowering = _run(module, function, artifact, gpu, loose) if loose else first
     blocks = in_order(cut_blocks(lowering.items))
     mark_deaths(blocks)
+    guard_accumulators(blocks)
     specials = set(lowering.slots.specials.values())
     for block in blocks:
         # A bare jump counts too, or a loop of nothing would never reach the step limit.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.async_copy.flights import Flights
+from sassay.machine.matrix.outstanding import Outstanding
 from sassay.machine.owned import IN_FLIGHT, UNITS, Owned
 
 if TYPE_CHECKING:
@@ -141,7 +142,9 @@ class Memory:
         self._owned = {"shared": shared, "local": local}
         self._uniform = {"const": const, "param": param}
         self.threads = threads
+        self.shared = shared
         self.flights = Flights(shared, shared.count * threads)
+        self.products = Outstanding(shared.count * threads)
 
     def locate(
         self, lanes: Lanes, space: str, address: Array, size: int, where: Array | None
@@ -220,6 +223,10 @@ class Memory:
         if space == "local":
             base = (lanes.block * self.threads + self.thread_index(lanes)) * owned.stride
         return owned.data, owned.size, owned.written, base
+
+    def uniform(self, space: str) -> Array:
+        """The bytes of `const` or `param`."""
+        return self._uniform[space]
 
     def thread_index(self, lanes: Lanes) -> Array:
         """Index of the thread in its block."""
