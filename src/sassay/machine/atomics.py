@@ -90,9 +90,9 @@ def apply(
     dtype = TYPES[kind].dtype
     cells = part.data.view(dtype)
     where = None if part.where is None else np.broadcast_to(part.where, shape)
-    index = _chosen(part.offsets // dtype.itemsize, shape, where)
-    new = _chosen(sources[0], shape, where)
-    third = None if sources[1] is None else _chosen(sources[1], shape, where)
+    index = chosen(part.offsets // dtype.itemsize, shape, where)
+    new = chosen(sources[0], shape, where)
+    third = None if sources[1] is None else chosen(sources[1], shape, where)
     order = np.argsort(index, kind="stable")
     ordered = index[order]
     first = np.ones(ordered.size, np.bool_)
@@ -116,7 +116,8 @@ def apply(
     return result
 
 
-def _chosen(value: Array, shape: tuple[int, int], where: Array | None) -> Array:
+def chosen(value: Array, shape: tuple[int, int], where: Array | None) -> Array:
+    """A value of the threads of a mask, in their order."""
     spread = np.broadcast_to(value, shape)
     return spread.reshape(-1) if where is None else spread[where]
 
@@ -160,3 +161,17 @@ def _in_turns(
 def flushes(space: str) -> bool:
     """Whether float32 atomics of a space flush subnormals (PTX ISA, "atom")."""
     return space in {"", "global"}
+
+
+def turns(index: Array) -> list[Array]:
+    """Which threads take which turn, so that no two of one turn have the same index."""
+    order = np.argsort(index, kind="stable")
+    ordered = index[order]
+    first = np.ones(ordered.size, np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    if first.all():
+        return [order]
+    starts = np.flatnonzero(first)
+    turn = np.arange(index.size) - starts[np.cumsum(first) - 1]
+    by_turn = order[np.argsort(turn, kind="stable")]
+    return np.split(by_turn, np.cumsum(np.bincount(turn))[:-1])

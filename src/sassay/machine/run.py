@@ -9,7 +9,8 @@ import numpy as np
 
 from sassay.errors import LimitError, UsageError
 from sassay.machine.launch import Launch, Pointer
-from sassay.machine.memory import Allocation, GlobalMemory, Memory, Owned, TrapError
+from sassay.machine.memory import Allocation, GlobalMemory, Memory, TrapError
+from sassay.machine.owned import Owned
 from sassay.machine.result import Result, Trap
 from sassay.machine.slices import Slice
 from sassay.machine.types import TYPES, Array
@@ -43,24 +44,17 @@ def run(program: Program, launch: Launch) -> Result:
         UsageError: The launch does not fit the entry.
         LimitError: Blocks that have to run together need too much memory.
     """
-    if program.required_block not in {None, launch.block}:
-        raise UsageError(
-            f"{program.name} needs blocks of {program.required_block}, not {launch.block}"
-        )
+    check_launch(program, launch)
     memory = GlobalMemory()
     arguments, kept = place_arguments(program, launch, memory)
-    for variable in program.variables:
-        memory.allocate_at(
-            variable.address, np.frombuffer(variable.content, np.uint8), variable.name
-        )
+    place_variables(program, memory)
     counted, visited, trap = 0, set[int](), None
     with np.errstate(all="ignore"):
-        size = slice_blocks(program, launch)
+        size = slice_blocks(program, launch, SLICE_THREADS)
         for first in range(0, launch.blocks, size):
             count = min(size, launch.blocks - first)
-            part = Slice(
-                program, launch, slice_memory(program, launch, memory, arguments, count), first, count
-            )
+            seen = slice_memory(program, launch, memory, arguments, count)
+            part = Slice(program, launch, seen, first, count)
             try:
                 part.run()
             except TrapError as error:
@@ -80,14 +74,39 @@ def run(program: Program, launch: Launch) -> Result:
     )
 
 
-def place_arguments(
-    program: Program, launch: Launch, memory: GlobalMemory
-) -> tuple[Array, list[tuple[Argument, Allocation | None]]]:
+def check_launch(program: Program, launch: Launch) -> None:
+    """Whether a launch fits an entry.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if program.required_block not in {None, launch.block}:
+        raise UsageError(
+            f"{program.name} needs blocks of {program.required_block}, not {launch.block}"
+        )
     if len(launch.arguments) != len(program.params):
         raise UsageError(
             f"{program.name} takes {len(program.params)} arguments, not {len(launch.arguments)}",
             hint="a null pointer is None",
         )
+
+
+def place_variables(program: Program, memory: GlobalMemory) -> None:
+    """Gives module variables in global memory their bytes."""
+    for variable in program.variables:
+        memory.allocate_at(
+            variable.address, np.frombuffer(variable.content, np.uint8), variable.name
+        )
+
+
+def place_arguments(
+    program: Program, launch: Launch, memory: GlobalMemory
+) -> tuple[Array, list[tuple[Argument, Allocation | None]]]:
+    """Copies arguments to memory.
+
+    Returns:
+        Parameter space, and each argument with its allocation, None for a scalar.
+    """
     space = np.zeros(program.param_bytes + _PAD, np.uint8)
     found: dict[int, Allocation] = {}
     kept: list[tuple[Argument, Allocation | None]] = []
@@ -140,13 +159,22 @@ def _shared_bytes(program: Program, launch: Launch) -> int:
     return program.dynamic_offset + launch.shared if launch.shared else program.shared_bytes
 
 
-def slice_blocks(program: Program, launch: Launch) -> int:
-    """How many blocks run together."""
+def slice_blocks(program: Program, launch: Launch, wanted_threads: int) -> int:
+    """How many blocks run together.
+
+    Args:
+        program: The entry.
+        launch: Of it.
+        wanted_threads: How many threads that should be, where it matters only for speed.
+
+    Raises:
+        LimitError: Blocks that have to run together need too much memory.
+    """
     threads = -(-launch.threads // 32) * 32
     registers = sum(max(bits // 8, 1) for bits in program.widths)
     block = threads * (registers + 2 * program.local_bytes + 64)
     block += 2 * _shared_bytes(program, launch)
-    wanted = launch.blocks if program.resident else max(SLICE_THREADS // threads, 1)
+    wanted = launch.blocks if program.resident else max(wanted_threads // threads, 1)
     fits = MAX_BYTES // block
     if fits < 1 or (program.resident and fits < wanted):
         together = wanted if program.resident else 1
@@ -162,6 +190,7 @@ def slice_blocks(program: Program, launch: Launch) -> int:
 def slice_memory(
     program: Program, launch: Launch, globals_: GlobalMemory, param: Array, count: int
 ) -> Memory:
+    """What a slice of so many blocks sees."""
     threads = -(-launch.threads // 32) * 32
     const = np.frombuffer(program.const + b"\0" * (_PAD + -len(program.const) % _PAD), np.uint8)
     padded = np.zeros(-(-param.size // _PAD) * _PAD, np.uint8)
@@ -176,16 +205,23 @@ def slice_memory(
     )
 
 
+def array_bytes(allocation: Allocation) -> Array:
+    """The bytes of an allocation, without padding."""
+    return allocation.data[: allocation.size]
+
+
 def array_of(given: Argument, allocation: Allocation | None) -> Array | None:
+    """What an array became, None for a scalar."""
     if allocation is None:
         return None
     array = given.array if isinstance(given, Pointer) else given
     if not isinstance(array, np.ndarray):
         return None
-    return allocation.data[: allocation.size].copy().view(array.dtype).reshape(array.shape)
+    return array_bytes(allocation).copy().view(array.dtype).reshape(array.shape)
 
 
 def trap_of(part: Slice, error: TrapError, first: int) -> Trap:
+    """A trap with its place."""
     block, thread = (0, 0) if error.where is None else error.lanes.first(error.where)
     place = part.op.place if part.op else None
     launch = part.launch

@@ -1,0 +1,375 @@
+"""What instructions do in the symbolic mode, other than control flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.machine import warp
+from sassay.machine.access import split_access
+from sassay.machine.atomics import chosen, turns
+from sassay.machine.instructions import IGNORED
+from sassay.machine.program import SINK_SLOT
+from sassay.machine.symbolic import hashing
+from sassay.machine.symbolic.compute import compute, extend
+from sassay.machine.symbolic.lanes import DependsOnDataError
+from sassay.machine.symbolic.names import canonical
+from sassay.machine.symbolic.symbol import Piece, Symbol, negate, select_words
+from sassay.machine.types import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sassay.machine.memory import Part
+    from sassay.machine.program import Op, Source
+    from sassay.machine.symbolic.lanes import SymbolicLanes
+    from sassay.machine.symbolic.memory import SymbolicMemory
+    from sassay.machine.symbolic.notes import Notes
+    from sassay.machine.types import Array
+
+    Handler = Callable[[SymbolicLanes, SymbolicMemory, Array | None], None]
+
+_COUNTS = {"v2": 2, "v4": 4, "v8": 8}
+
+
+class Handlers:
+    """The operations of a program, bound to symbols; each is bound when it first runs."""
+
+    def __init__(self, widths: tuple[int, ...], notes: Notes, *, folds: bool) -> None:
+        """Binds nothing yet.
+
+        Args:
+            widths: Of the register slots.
+            notes: Takes what the run should say.
+            folds: Approximate instructions are computed where their sources are known.
+        """
+        self._widths = widths
+        self._notes = notes
+        self._folds = folds
+        self._bound: dict[int, Handler] = {}
+
+    def of(self, op: Op) -> Handler:
+        """What an operation does."""
+        found = self._bound.get(id(op))
+        if found is None:
+            found = self._bound[id(op)] = self._bind(op)
+        return found
+
+    def _bind(self, op: Op) -> Handler:
+        if op.base in IGNORED:
+            return lambda _lanes, _memory, _where: None
+        if op.kernel is not None:
+            return self._compute(op)
+        special: dict[str, Callable[[Op], Handler]] = {
+            "moves": self._moves,
+            "mov": self._move,
+            "ld": self._load,
+            "ldu": self._load,
+            "st": self._store,
+            "atom": self._atomic,
+            "red": self._atomic,
+            "shfl": self._shuffle,
+            "vote": self._vote,
+            "redux": self._reduce,
+        }
+        bind = special.get(op.base)
+        return self._plain(op) if bind is None else bind(op)
+
+    def _plain(self, op: Op) -> Handler:
+        """An operation whose sources have to be known."""
+        return lambda lanes, memory, where: op.run(lanes, memory.bytes, where)
+
+    def _known(self, op: Op, lanes: SymbolicLanes) -> bool:
+        symbols = lanes.symbols
+        return all(symbols[slot] is None for slot in op.reads)
+
+    def _compute(self, op: Op) -> Handler:
+        assert op.kernel is not None  # noqa: S101 - bound only for those
+        kinds = (*op.kernel.sources, "pred")
+        widths = [TYPES[kind].bits for kind, _ in zip(kinds, op.sources, strict=False)]
+        bits = [1 if slot == SINK_SLOT else self._widths[slot] for slot in op.targets]
+        results = (*op.kernel.results, *["pred"] * len(bits))
+        for at, slot in enumerate(op.targets):
+            if slot == SINK_SLOT:
+                bits[at] = TYPES[results[at]].bits
+        plain = op.label == "exact" or self._folds
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            if plain and self._known(op, lanes):
+                op.run(lanes, memory.bytes, where)
+                return
+            sources = [
+                _seen(lanes, source, width)
+                for source, width in zip(op.sources, widths, strict=True)
+            ]
+            found = compute(op, sources, bits, folds=self._folds)
+            for slot, value in zip(op.targets, found, strict=True):
+                if slot != SINK_SLOT:
+                    lanes.put_symbol(slot, value, where)
+
+        return run
+
+    def _moves(self, op: Op) -> Handler:
+        def run(lanes: SymbolicLanes, _memory: SymbolicMemory, where: Array | None) -> None:
+            for source, slot in zip(op.sources, op.targets, strict=True):
+                kind = TYPES[source.kind]
+                value = _seen(lanes, source, kind.bits)
+                if slot != SINK_SLOT:
+                    bits = self._widths[slot]
+                    signed = kind.dtype.kind == "i"
+                    lanes.put_symbol(slot, extend(value, bits, signed=signed), where)
+
+        return run
+
+    def _move(self, op: Op) -> Handler:
+        if len(op.sources) == len(op.targets):
+            moves = self._moves(op)
+        elif len(op.targets) == 1:
+            moves = self._pack(op)
+        else:
+            moves = self._unpack(op)
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            if self._known(op, lanes):
+                op.run(lanes, memory.bytes, where)
+            else:
+                moves(lanes, memory, where)
+
+        return run
+
+    def _pack(self, op: Op) -> Handler:
+        def run(lanes: SymbolicLanes, _memory: SymbolicMemory, where: Array | None) -> None:
+            parts = [_seen(lanes, each, TYPES[each.kind].bits) for each in op.sources]
+            unit = min(each.unit for each in parts)
+            pieces = tuple(piece for each in parts for piece in each.cut(unit).pieces)
+            taint = 0
+            for each in parts:
+                taint |= each.taint
+            slot = op.targets[0]
+            if slot != SINK_SLOT:
+                lanes.put_symbol(slot, Symbol(pieces, taint).low(self._widths[slot]), where)
+
+        return run
+
+    def _unpack(self, op: Op) -> Handler:
+        def run(lanes: SymbolicLanes, _memory: SymbolicMemory, where: Array | None) -> None:
+            (source,) = op.sources
+            value = _seen(lanes, source, TYPES[source.kind].bits)
+            width = value.bits // len(op.targets)
+            cut = value.cut(width)
+            each = width // cut.unit
+            for at, slot in enumerate(op.targets):
+                if slot != SINK_SLOT:
+                    part = Symbol(cut.pieces[at * each : (at + 1) * each], value.taint)
+                    lanes.put_symbol(slot, part.low(self._widths[slot]), where)
+
+        return run
+
+    # Memory.
+
+    def _load(self, op: Op) -> Handler:
+        space, left, kind = split_access(op.form)
+        count = _COUNTS.get(left[0], 1) if left else 1
+        width = TYPES[kind].bits // 8
+        signed = TYPES[kind].dtype.kind == "i"
+        via = f"ld.{space}" if space in {"shared", "local"} else ""
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            active = lanes.running(where)
+            address = lanes.address(op.sources[0])
+            parts = memory.locate(lanes, space, address, width * count, active)
+            if lanes.condition is None and all(memory.overlay(part) is None for part in parts):
+                op.run(lanes, memory.bytes, where)
+                return
+            for slot, word in zip(op.targets, memory.read(lanes, parts, width, count), strict=True):
+                if slot != SINK_SLOT:
+                    value = extend(word, self._widths[slot], signed=signed)
+                    if via and not value.fixed:
+                        pieces = tuple(each.through(via) for each in value.pieces)
+                        value = Symbol(pieces, value.taint)
+                    lanes.put_symbol(slot, value, where)
+
+        return run
+
+    def _store(self, op: Op) -> Handler:
+        space, left, kind = split_access(op.form)
+        count = _COUNTS.get(left[0], 1) if left else 1
+        width = TYPES[kind].bits // 8
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            active = lanes.running(where)
+            address = lanes.address(op.sources[0])
+            parts = memory.locate(lanes, space, address, width * count, active)
+            words = [_seen(lanes, each, width * 8) for each in op.sources[1:]]
+            if lanes.condition is not None:
+                old = memory.read(lanes, parts, width, count)
+                condition = lanes.condition
+                words = [
+                    select_words(condition.one(), new, before, condition.taint)
+                    for new, before in zip(words, old, strict=True)
+                ]
+            elif all(each.fixed for each in words):
+                op.run(lanes, memory.bytes, where)
+                for part in parts:
+                    over = memory.overlay(part)
+                    if over is not None:
+                        over.mark_known(part.offsets, width * count, part.where)
+                self._notes.stored(lanes, memory, parts, width * count)
+                return
+            memory.write(lanes, parts, words, width)
+            self._notes.stored(lanes, memory, parts, width * count)
+
+        return run
+
+    def _atomic(self, op: Op) -> Handler:
+        space, left, kind = split_access(op.form)
+        how = next(each for each in left if each != "noftz")
+        width = TYPES[kind].dtype.itemsize
+        returns = op.base == "atom" and op.targets[0] != SINK_SLOT
+        name = hashing.name_hash(canonical(op.form))
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            if lanes.condition is not None:
+                raise DependsOnDataError(lanes.condition.taint, "an atomic")
+            active = lanes.running(where)
+            address = lanes.address(op.sources[0])
+            parts = memory.locate(lanes, space, address, width, active)
+            values = [_seen(lanes, each, width * 8) for each in op.sources[1:]]
+            cells = memory.read(lanes, parts, width, 1)[0]
+            if all(each.fixed for each in (*values, cells)):
+                op.run(lanes, memory.bytes, where)
+                for part in parts:
+                    over = memory.overlay(part)
+                    if over is not None:
+                        over.mark_known(part.offsets, width, part.where)
+                return
+            taint = cells.taint
+            for each in values:
+                taint |= each.taint
+            if how in {"exch", "cas"}:
+                raise DependsOnDataError(taint, "an atomic exchange")
+            ordered = TYPES[kind].kind == "f" and how == "add"
+            if ordered or returns or how in {"inc", "dec"}:
+                self._notes.order(op)
+            found: Array | None = None
+            for part in parts:
+                new = self._fold(lanes, memory, (part, width), values[0], name, ordered=ordered)
+                old = new if found is None or part.where is None else found
+                found = new if found is None else np.where(part.where, new, old)  # type: ignore[arg-type]
+            if returns and found is not None:
+                slot = op.targets[0]
+                value = Symbol((Piece(width * 8, found),), taint).low(self._widths[slot])
+                lanes.put_symbol(slot, value, where)
+
+        return run
+
+    @staticmethod
+    def _fold(
+        lanes: SymbolicLanes,
+        memory: SymbolicMemory,
+        where: tuple[Part, int],
+        value: Symbol,
+        name: np.uint64,
+        *,
+        ordered: bool,
+    ) -> Array:
+        """Adds what threads bring to their cells, in turns; gives what each found."""
+        part, width = where
+        mask = None if part.where is None else np.broadcast_to(part.where, lanes.shape)
+        offsets = chosen(part.offsets, lanes.shape, mask)
+        brought = chosen(value.one().hashed(), lanes.shape, mask)
+        got = np.empty(offsets.size, np.uint64)
+        for turn in turns(offsets):
+            at = offsets[turn][:, None]
+            here = type(part)(part.data, at, part.written, None)
+            (cell,) = memory.read(lanes, [here], width, 1)
+            old, new = cell.one().hashed(), brought[turn][:, None]
+            got[turn] = old[:, 0]
+            if ordered:
+                total = hashing.operation(name, [old, new], commutes=True)
+            else:
+                total = hashing.gathered(name, old, new)
+            symbol = Symbol((Piece(width * 8, total),), value.taint)
+            memory.write(lanes, [here], [symbol], width)
+        found = np.zeros(lanes.shape, np.uint64)
+        if mask is None:
+            found[...] = got.reshape(lanes.shape)
+        else:
+            found[mask] = got
+        return found
+
+    # Warps.
+
+    def _shuffle(self, op: Op) -> Handler:
+        mode = op.form.split(".")[2]
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            if self._known(op, lanes):
+                op.run(lanes, memory.bytes, where)
+                return
+            _together(lanes)
+            value = _seen(lanes, op.sources[0], 32)
+            offset, clamp = (lanes.known_value(_seen(lanes, each, 32)) for each in op.sources[1:3])
+            inside: Array | None = None
+
+            def move(array: Array) -> Array:
+                nonlocal inside
+                found, inside = warp.shuffle(lanes, mode, array, offset, clamp)
+                return found
+
+            step = f"shfl.{mode} {int(offset.flat[0])}" if offset.size == 1 else f"shfl.{mode}"
+            pieces = tuple(each.map(move).through(step) for each in value.pieces)
+            if op.targets[0] != SINK_SLOT:
+                lanes.put_symbol(op.targets[0], Symbol(pieces, value.taint), where)
+            if len(op.targets) > 1 and op.targets[1] != SINK_SLOT and inside is not None:
+                lanes.put(op.targets[1], inside, where)
+
+        return run
+
+    def _vote(self, op: Op) -> Handler:
+        mode = op.form.split(".")[2]
+        return self._gathered(op, f"vote.{mode}", by_lane=mode == "ballot")
+
+    def _reduce(self, op: Op) -> Handler:
+        return self._gathered(op, canonical(op.form), by_lane=False)
+
+    def _gathered(self, op: Op, form: str, *, by_lane: bool) -> Handler:
+        """An operation on what all lanes of a warp bring."""
+        name = hashing.name_hash(form)
+        lane = np.arange(32, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            if self._known(op, lanes):
+                op.run(lanes, memory.bytes, where)
+                return
+            _together(lanes)
+            source = op.sources[0]
+            value = _seen(lanes, source, TYPES[source.kind].bits)
+            brought = np.broadcast_to(value.one().hashed(), lanes.shape)
+            by_warp = lanes.by_warp(brought)
+            terms = hashing.finish(by_warp + lane if by_lane else by_warp + name)
+            running = lanes.running(where)
+            if running is not None:
+                held = lanes.by_warp(np.broadcast_to(running, lanes.shape))
+                terms = np.where(held, terms, np.uint64(0))
+            total = terms.sum(axis=-1, keepdims=True, dtype=np.uint64)
+            hash_ = hashing.operation(name, [lanes.by_thread(total)])
+            slot = op.targets[0]
+            if slot != SINK_SLOT:
+                bits = self._widths[slot]
+                lanes.put_symbol(slot, Symbol((Piece(bits, hash_),), value.taint), where)
+
+        return run
+
+
+def _seen(lanes: SymbolicLanes, source: Source, bits: int) -> Symbol:
+    found = lanes.source(source).low(bits)
+    if source.negated:
+        return Symbol((negate(found.one()),), found.taint)
+    return found
+
+
+def _together(lanes: SymbolicLanes) -> None:
+    if lanes.condition is not None:
+        raise DependsOnDataError(lanes.condition.taint, "an exchange between threads")

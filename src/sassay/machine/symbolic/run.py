@@ -1,0 +1,313 @@
+"""Runs a program on symbols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.errors import UsageError
+from sassay.machine.launch import Pointer
+from sassay.machine.memory import GlobalMemory, TrapError
+from sassay.machine.run import (
+    array_bytes,
+    check_launch,
+    place_arguments,
+    place_variables,
+    slice_blocks,
+    slice_memory,
+    trap_of,
+)
+from sassay.machine.symbolic import hashing
+from sassay.machine.symbolic.handlers import Handlers
+from sassay.machine.symbolic.lanes import DependsOnDataError
+from sassay.machine.symbolic.memory import SymbolicMemory
+from sassay.machine.symbolic.notes import Notes
+from sassay.machine.symbolic.overlay import Leaves, Overlay
+from sassay.machine.symbolic.record import Recorder
+from sassay.machine.symbolic.result import Leaf, SymbolicResult
+from sassay.machine.symbolic.slices import Run, SymbolicSlice, meeting_points
+from sassay.machine.symbolic.symbol import Piece, Symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sassay.machine.launch import Argument, Launch
+    from sassay.machine.memory import Allocation
+    from sassay.machine.program import Op, Program
+    from sassay.machine.result import Trap
+    from sassay.machine.symbolic.expression import Expression
+    from sassay.machine.types import Array
+
+SLICE_THREADS = 1 << 14
+"""Threads that run together: their hashes are larger than numbers."""
+
+RECORDED_WHOLE = 1 << 21
+"""Thread-instructions up to which a run is recorded whole."""
+
+
+def run_symbolic(
+    program: Program,
+    launch: Launch,
+    *,
+    leaves: Mapping[int, Leaf] | None = None,
+    concrete: Collection[int] = (),
+) -> SymbolicResult:
+    """Runs an entry on expressions.
+
+    Args:
+        program: The entry.
+        launch: How many threads, with which arguments. The content of arrays and the value of
+            float scalars are not looked at, unless addresses or branches depend on them.
+        leaves: What arguments are called, by position.
+        concrete: Positions of arguments whose content counts as it is.
+
+    Raises:
+        UsageError: The launch does not fit the entry.
+        LimitError: Blocks that have to run together need too much memory.
+    """
+    check_launch(program, launch)
+    for position in (*(leaves or {}), *concrete):
+        if not 0 <= position < len(program.params):
+            raise UsageError(f"{program.name} has no argument {position}")
+    job = _Job(program, launch, dict(leaves or {}), frozenset(concrete))
+    while True:
+        try:
+            return job.result()
+        except _AgainError as again:
+            job = again.job
+
+
+class _AgainError(Exception):
+    """The run has to start again with more that is known."""
+
+    def __init__(self, job: _Job) -> None:
+        super().__init__()
+        self.job = job
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """Memory after a run."""
+
+    kept: list[tuple[Argument, Allocation | None]]
+    overlays: dict[int, Overlay]
+    trap: Trap | None
+    instructions: int
+
+
+class _Job:
+    def __init__(
+        self,
+        program: Program,
+        launch: Launch,
+        leaves: dict[int, Leaf],
+        concrete: frozenset[int],
+        *,
+        folds: bool = False,
+    ) -> None:
+        self.program = program
+        self.launch = launch
+        self.leaves = leaves
+        self.concrete = concrete
+        self.folds = folds
+        self.notes = Notes()
+
+    def leaf(self, position: int) -> Leaf:
+        return self.leaves.get(position, Leaf(f"argument {position}"))
+
+    def result(self) -> SymbolicResult:
+        finished = self._execute(self.notes, None)
+        outputs: list[Array | None] = []
+        written: list[Array | None] = []
+        for given, allocation in finished.kept:
+            array = given.array if isinstance(given, Pointer) else given
+            if allocation is None or not isinstance(array, np.ndarray):
+                outputs.append(None)
+                written.append(None)
+                continue
+            over = finished.overlays.get(id(allocation.data))
+            width = _width(array)
+            if over is None:
+                words = array_bytes(allocation).view(f"u{width}")
+                hashes, marks = hashing.constant(words), np.zeros(words.size, np.bool_)
+            else:
+                hashes, marks = over.elements(allocation.data, width)
+            shape = array.shape if width == array.dtype.itemsize else (-1,)
+            outputs.append(hashes.reshape(shape))
+            written.append(marks.reshape(shape))
+        return SymbolicResult(
+            outputs=tuple(outputs),
+            written=tuple(written),
+            caveats=tuple(self.notes.caveats.values()),
+            trap=finished.trap,
+            instructions=finished.instructions,
+            _explain=lambda position, flat: self._explain(
+                position, flat, outputs, finished.instructions
+            ),
+        )
+
+    def _explain(
+        self, position: int, flat: int, outputs: list[Array | None], instructions: int
+    ) -> Expression:
+        recorder = Recorder()
+        hashes = outputs[position]
+        assert hashes is not None  # noqa: S101 - checked by `explain`
+        blocks: list[int] | None = None
+        if instructions > RECORDED_WHOLE:
+            notes = Notes(watched=(position, flat))
+            self._execute(notes, None)
+            blocks = sorted(set(notes.writers))
+        token = hashing.TAPE.set(recorder)
+        try:
+            finished = self._execute(Notes(), recorder, blocks)
+            given, allocation = finished.kept[position]
+            array = given.array if isinstance(given, Pointer) else given
+            if allocation is not None and isinstance(array, np.ndarray):
+                over = finished.overlays.get(id(allocation.data))
+                recorder.block = None
+                if over is not None:
+                    over.elements(allocation.data, _width(array), only=flat)
+                else:
+                    width = _width(array)
+                    hashing.constant(array_bytes(allocation).view(f"u{width}")[flat : flat + 1])
+        finally:
+            hashing.TAPE.reset(token)
+        return recorder.expression(int(hashes.reshape(-1)[flat]))
+
+    def _execute(
+        self, notes: Notes, recorder: Recorder | None, blocks: list[int] | None = None
+    ) -> _Finished:
+        program, launch = self.program, self.launch
+        memory = GlobalMemory()
+        arguments, kept = place_arguments(program, launch, memory)
+        place_variables(program, memory)
+        overlays = self._overlays(kept)
+        if notes.watched is not None:
+            position, flat = notes.watched
+            given, allocation = kept[position]
+            array = given.array if isinstance(given, Pointer) else given
+            if allocation is not None and isinstance(array, np.ndarray):
+                notes.watched = id(allocation.data), flat * _width(array)
+        run = Run(
+            Handlers(program.widths, notes, folds=self.folds),
+            notes,
+            meeting_points(program.blocks),
+            recorder,
+        )
+        counted, trap = 0, None
+        with np.errstate(all="ignore"):
+            size = slice_blocks(program, launch, SLICE_THREADS)
+            for first in range(0, launch.blocks, size):
+                count = min(size, launch.blocks - first)
+                plain = slice_memory(program, launch, memory, arguments, count)
+                seen = SymbolicMemory(plain, overlays)
+                self._scalars(seen)
+                notes.first = first
+                part = SymbolicSlice(program, launch, seen, (first, count), run)
+                if recorder is not None and blocks is not None:
+                    here = [each - first for each in blocks if first <= each < first + count]
+                    recorder.block = here[-1] if here else -1
+                try:
+                    part.run()
+                except TrapError as error:
+                    trap = trap_of(part, error, first)
+                except DependsOnDataError as error:
+                    raise _AgainError(self._knowing(error, part.op)) from error
+                # Module variables may have got hashes of their own.
+                globals_ = {id(each.data) for each in memory.allocations}
+                overlays |= {key: over for key, over in seen.overlays.items() if key in globals_}
+                counted += part.instructions
+                if trap is not None:
+                    break
+        return _Finished(kept, overlays, trap, counted)
+
+    def _overlays(self, kept: list[tuple[Argument, Allocation | None]]) -> dict[int, Overlay]:
+        found: dict[int, Overlay] = {}
+        for position, (given, allocation) in enumerate(kept):
+            array = given.array if isinstance(given, Pointer) else given
+            if (
+                allocation is None
+                or not isinstance(array, np.ndarray)
+                or position in self.concrete
+                or id(allocation.data) in found
+            ):
+                continue
+            width = _width(array)
+            leaf = self.leaf(position)
+            content = Leaves(leaf, width)
+            found[id(allocation.data)] = Overlay(
+                allocation.size, width, content, 1 << (position + 1)
+            )
+        return found
+
+    def _scalars(self, memory: SymbolicMemory) -> None:
+        """Float scalars become leaves."""
+        data = memory.bytes.uniform("param")
+        over: Overlay | None = None
+        for position, (param, offset, given) in enumerate(
+            zip(self.program.params, self.program.offsets, self.launch.arguments, strict=True)
+        ):
+            floats = isinstance(given, (float, np.floating)) or param.type in {"f16", "f32", "f64"}
+            if not floats or given is None or param.size is not None or position in self.concrete:
+                continue
+            bits = int(param.type[1:]) if param.type[1:].isdigit() else 32
+            name = hashing.name_hash(f"leaf scalar {self.leaf(position).name}")
+            hash_ = hashing.leaf(name, np.zeros((1, 1), np.int64))
+            if over is None:
+                over = Overlay(data.size, bits // 8, None, 0)
+                memory.overlays[id(data)] = over
+            symbol = Symbol((Piece(bits, hash_),), 1 << (position + 1))
+            over.write(data, np.full((1, 1), offset, np.int64), [symbol], None)
+
+    def _knowing(self, error: DependsOnDataError, op: Op | None) -> _Job:
+        """The same with what an address or a branch depends on as numbers."""
+        asked = [
+            position
+            for position in range(len(self.program.params))
+            if error.taint >> (position + 1) & 1 and position not in self.concrete
+        ]
+        integers = [each for each in asked if self._integer(each)]
+        chosen = frozenset(integers or asked)
+        again = _Job(
+            self.program,
+            self.launch,
+            self.leaves,
+            self.concrete | chosen,
+            folds=self.folds or not chosen,
+        )
+        again.notes.caveats |= self.notes.caveats
+        what = error.what or "an address or a branch"
+        if op is not None and chosen:
+            names = ", ".join(self._called(each) for each in sorted(chosen))
+            again.notes.add(
+                "given-values",
+                f"{what} depends on the content of {names}, so this holds for that content only",
+                op,
+                tuple(sorted(chosen)),
+            )
+        elif op is not None:
+            again.notes.add(
+                "approximation",
+                f"{what} depends on an approximate instruction, computed in double precision",
+                op,
+            )
+        return again
+
+    def _called(self, position: int) -> str:
+        name = self.leaf(position).name
+        plain = f"argument {position}"
+        return plain if name == plain else f"{plain} ({name})"
+
+    def _integer(self, position: int) -> bool:
+        given = self.launch.arguments[position]
+        array = given.array if isinstance(given, Pointer) else given
+        return isinstance(array, np.ndarray) and (
+            (array.dtype.kind in "iub" and array.dtype.itemsize >= 4) or array.dtype.kind in "ib"
+        )
+
+
+def _width(array: Array) -> int:
+    """Bytes of the elements that have a hash of their own."""
+    return array.dtype.itemsize if array.dtype.itemsize in (1, 2, 4, 8) else 1
