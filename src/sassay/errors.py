@@ -76,5 +76,9 @@ class ManifestError(SassayError):
     """A compile manifest is wrong; `place` is `line N` or the key's path."""
 
 
+class ContractError(SassayError):
+    """A parity contract or a probe is wrong; `place` is `line N, path`."""
+
+
 class CompileError(SassayError):
     """A kernel named in a manifest does not compile; the message is the compiler's."""

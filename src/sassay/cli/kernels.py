@@ -1,0 +1,113 @@
+"""Gives kernels to what runs them: compiled from a manifest, or out of any INPUT."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sassay.cli.session import Session
+from sassay.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from sassay.machine.parity import KernelCode
+    from sassay.model.kernel import Kernel
+    from sassay.model.state import State
+
+_WARP = 32
+
+
+class KernelFinder:
+    """Reads kernels of origins that a contract names, relative to its folder.
+
+    Args:
+        folder: Where relative paths start.
+        archs: Architectures to compile manifests for; empty for their own.
+        quiet: No progress on standard error.
+    """
+
+    def __init__(self, folder: Path, *, archs: Sequence[str] = (), quiet: bool = False) -> None:
+        self._folder = folder
+        self._archs = tuple(archs)
+        self._stack = ExitStack()
+        self.session = Session(quiet=quiet)
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.session)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def kernels(self, origin: str) -> tuple[KernelCode, ...]:
+        """All kernels of an origin that have PTX.
+
+        Args:
+            origin: A manifest (`.toml`), or any INPUT of the command line.
+
+        Raises:
+            SassayError: It cannot be read or compiled, or holds no PTX.
+        """
+        state = self._state(origin)
+        found = tuple(
+            _code(kernel, self.session.store.ptx(kernel.code.ptx), origin)
+            for kernel in state.kernels
+            if kernel.code.ptx is not None
+        )
+        if not found:
+            raise InputError(
+                "holds no PTX, which is what runs here",
+                artifact=origin,
+                hint="a cubin alone has none",
+            )
+        return found
+
+    def _state(self, origin: str) -> State:
+        named = self._folder / origin
+        if named.suffix == ".toml":
+            from sassay.build import compile_manifest, load_manifest
+
+            cache = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sassay-"))
+            run = compile_manifest(
+                load_manifest(named),
+                archs=self._archs,
+                cache_dir=Path(cache),
+                progress=self.session.progress.note,
+            )
+            if run.failures:
+                first = run.failures[0]
+                raise InputError(first.message, artifact=first.place)
+            return self.session.open_compiled(run, label=origin)
+        return self.session.open(str(named) if named.exists() else origin)
+
+
+def _code(kernel: Kernel, text: str, origin: str) -> KernelCode:
+    from sassay.machine.parity import KernelCode
+
+    block = kernel.launch.block
+    if block is None and kernel.launch.warps:
+        block = (kernel.launch.warps * _WARP, 1, 1)
+    shared = kernel.metadata.get("shared")
+    special = kernel.specialization
+    return KernelCode(
+        symbol=kernel.symbol,
+        names=(kernel.name, kernel.family),
+        arch=kernel.arch,
+        text=text,
+        artifact=f"{origin}: {kernel.symbol}",
+        signature=special.signature,
+        constants=special.constants,
+        options=special.options,
+        divisibility=special.divisibility,
+        block=block,
+        shared=shared if isinstance(shared, int) else 0,
+    )

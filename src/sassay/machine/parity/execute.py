@@ -1,0 +1,149 @@
+"""Runs one side of a contract on numbers, or on expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sassay.errors import UsageError
+from sassay.machine.parity.bind import Values, launches_of
+from sassay.machine.parity.formats import values_of, words_of
+from sassay.machine.run import run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sassay.machine.numeric import Label
+    from sassay.machine.parity.bind import BoundLaunch
+    from sassay.machine.parity.contract import SideSpec
+    from sassay.machine.parity.formats import Format
+    from sassay.machine.parity.kernels import Chooser
+    from sassay.model.artifact import Scalar
+
+    Array = NDArray[Any]
+
+Reference = Callable[..., Mapping[str, "Array"] | None]
+"""A Python function of buffers by name, and of `dims`; it returns new content by name."""
+
+RANK: Mapping[str, int] = {"exact": 0, "modelled": 1, "approximate": 2}
+
+
+@dataclass
+class Outcome:
+    """What a side left behind.
+
+    Attributes:
+        buffers: Words by name.
+        label: How far they can be trusted.
+        trap: What ended it early; empty if nothing did.
+        launches: Launches that had any block.
+    """
+
+    buffers: dict[str, Array]
+    label: Label = "exact"
+    trap: str = ""
+    launches: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One point of the grid.
+
+    Attributes:
+        dims: Dimensions.
+        types: Types by placeholder.
+        scalars: Numbers that are passed by value.
+        buffers: What buffers hold at the start.
+        formats: Their types.
+    """
+
+    dims: Mapping[str, int]
+    types: Mapping[str, str]
+    scalars: Mapping[str, float]
+    buffers: Mapping[str, Array]
+    formats: Mapping[str, Format]
+
+    @property
+    def names(self) -> dict[str, Scalar]:
+        """What placeholders stand for."""
+        return {**self.dims, **self.types}
+
+
+@dataclass
+class Sides:
+    """What running a side needs.
+
+    Attributes:
+        chooser: Finds kernels.
+        references: Loaded Python functions by `FILE.py:FUNCTION`.
+    """
+
+    chooser: Chooser
+    references: Mapping[str, Reference] = field(default_factory=dict)
+
+    def bound(self, spec: SideSpec, case: Case, buffers: Mapping[str, Array]) -> Any:
+        """The launches of a side, bound to its memory, one after the other."""
+        values = Values(case.dims, case.scalars, buffers)
+        for step in spec.steps:
+            kernel = self.chooser.choose(step, case.names)
+            yield from launches_of(step, kernel, values)
+
+    def numeric(self, spec: SideSpec, case: Case) -> Outcome:
+        """Runs a side on numbers.
+
+        Raises:
+            SassayError: A kernel cannot be found, bound or run.
+        """
+        buffers = {name: array.copy() for name, array in case.buffers.items()}
+        if spec.python is not None:
+            return self._python(spec.python, case, buffers)
+        outcome = Outcome(buffers)
+        for bound in self.bound(spec, case, buffers):
+            outcome.launches += bool(bound.launch.blocks)
+            result = run(bound.kernel.program, bound.launch)
+            for position, array in bound.arrays.items():
+                found = result.arrays[position]
+                if found is not None and array.view.size:
+                    array.view[...] = found
+            if RANK[result.label] > RANK[outcome.label]:
+                outcome.label = result.label
+            if result.trap is not None:
+                outcome.trap = f"{bound.kernel.symbol}: {result.trap}"
+                break
+        return outcome
+
+    def _python(self, name: str, case: Case, buffers: dict[str, Array]) -> Outcome:
+        function = self.references.get(name)
+        if function is None:
+            raise UsageError(
+                f"{name} is Python code, which runs only when it is asked for", hint="--run-python"
+            )
+        readable = {
+            key: values_of(words, case.formats[key]) if case.formats[key].is_float else words.copy()
+            for key, words in buffers.items()
+        }
+        single = {
+            key: value.astype(np.float32) if case.formats[key].dtype.itemsize < 8 else value
+            for key, value in readable.items()
+            if case.formats[key].is_float
+        }
+        given = {**readable, **single, **case.scalars, **case.dims}
+        returned = function(**given)
+        for key, value in (returned or {}).items():
+            if key not in buffers:
+                raise UsageError(f"{name} returns {key!r}, which is no buffer")
+            array = np.asarray(value)
+            if array.shape != buffers[key].shape:
+                raise UsageError(
+                    f"{name} returns {key} with the shape {array.shape}, not {buffers[key].shape}"
+                )
+            buffers[key] = words_of(array, case.formats[key])
+        return Outcome(buffers, launches=1)
+
+
+def bound_text(bound: BoundLaunch) -> str:
+    """A launch in words."""
+    return f"{bound.kernel.symbol} <<<{bound.launch.grid}, {bound.launch.block}>>>"

@@ -1,0 +1,169 @@
+"""Which kernel a step means: chosen by name, architecture and what it was compiled for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sassay.errors import UsageError
+from sassay.machine.load import load_program
+
+if TYPE_CHECKING:
+    from sassay.machine.parity.contract import Step
+    from sassay.machine.program import Program
+    from sassay.model.artifact import Scalar
+
+_LISTED = 4
+
+
+@dataclass(frozen=True)
+class KernelCode:
+    """The PTX of one kernel, and what its launch needs.
+
+    Attributes:
+        symbol: Of the entry.
+        names: What globs may call it: symbol, demangled name, family, the manifest's own name.
+        arch: Such as `sm_90a`.
+        text: The module.
+        artifact: What the module is called in errors.
+        signature: Type by parameter, in order, `constexpr` for constants; empty where the front
+            end does not say.
+        constants: Compile-time constants.
+        options: `num_warps` and the like.
+        divisibility: Known divisor by parameter.
+        block: Threads that a launch needs; None where nothing says.
+        shared: Bytes of dynamic shared memory.
+        variant: The manifest's name of the instance.
+    """
+
+    symbol: str
+    names: tuple[str, ...]
+    arch: str
+    text: str
+    artifact: str
+    signature: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Scalar] = field(default_factory=dict)
+    options: Mapping[str, Scalar] = field(default_factory=dict)
+    divisibility: Mapping[str, int] = field(default_factory=dict)
+    block: tuple[int, int, int] | None = None
+    shared: int = 0
+    variant: str = ""
+
+    @cached_property
+    def program(self) -> Program:
+        """The lowered entry.
+
+        Raises:
+            FormatError: The module does not parse.
+            UnsupportedInstruction: It uses forms that the machine does not have.
+        """
+        return load_program(self.text, self.symbol, artifact=self.artifact)
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that a launch passes, in order."""
+        named = tuple(name for name, kind in self.signature.items() if kind != "constexpr")
+        return named or tuple(each.name for each in self.program.params)
+
+    @property
+    def title(self) -> str:
+        """What tells it from its siblings."""
+        parts = [f"{key}={value}" for key, value in sorted(self.constants.items())]
+        kinds = [f"{key}: {value}" for key, value in self.signature.items() if value != "constexpr"]
+        return f"{self.symbol} [{self.arch}] {', '.join([*parts, *kinds])}".strip()
+
+
+Kernels = Callable[[str], Sequence[KernelCode]]
+"""Gives all kernels of an origin: a manifest, or any INPUT of the command line."""
+
+
+class Chooser:
+    """Finds kernels, each origin read once.
+
+    Args:
+        kernels: Gives all kernels of an origin.
+    """
+
+    def __init__(self, kernels: Kernels) -> None:
+        self._kernels = kernels
+        self._known: dict[str, Sequence[KernelCode]] = {}
+
+    def all(self, origin: str) -> Sequence[KernelCode]:
+        """All kernels of an origin.
+
+        Raises:
+            SassayError: It cannot be read.
+        """
+        if origin not in self._known:
+            self._known[origin] = self._kernels(origin)
+        return self._known[origin]
+
+    def choose(self, step: Step, names: Mapping[str, Scalar]) -> KernelCode:
+        """The kernel of a step.
+
+        Args:
+            step: Which one.
+            names: Dimensions and types, for placeholders in `where`.
+
+        Raises:
+            UsageError: None or several match.
+        """
+        found = [each for each in self.all(step.origin) if _named(each, step.kernel)]
+        if not found:
+            known = sorted({each.symbol for each in self.all(step.origin)})
+            raise UsageError(
+                f"no kernel matches {step.kernel!r} in {step.origin}",
+                hint=f"it has {', '.join(known[: _LISTED * 2])}",
+            )
+        where = {key: _filled(value, names) for key, value in step.where.items()}
+        kept = [each for each in found if step.arch is None or _of_arch(each, step.arch)]
+        kept = [each for each in kept if all(_holds(each, *part) for part in where.items())]
+        texts = {(each.text, each.symbol, each.block, each.shared) for each in kept}
+        if len(texts) == 1:
+            return kept[0]
+        asked = ", ".join(f"{key} = {value}" for key, value in where.items())
+        words = f"{step.kernel!r}{f' with {asked}' if asked else ''}"
+        titles = "; ".join(each.title for each in (kept or found)[:_LISTED])
+        if not kept:
+            raise UsageError(f"no instance of {words} in {step.origin}", hint=f"it has {titles}")
+        raise UsageError(
+            f"{len(kept)} kernels match {words} in {step.origin}",
+            hint=f"narrow it with where or arch: {titles}",
+        )
+
+
+def _named(code: KernelCode, glob: str) -> bool:
+    return any(fnmatchcase(name, glob) for name in (code.symbol, *code.names))
+
+
+def _of_arch(code: KernelCode, glob: str) -> bool:
+    plain = code.arch.rstrip("af")
+    return fnmatchcase(code.arch, glob) or fnmatchcase(plain, glob)
+
+
+def _filled(value: Scalar, names: Mapping[str, Scalar]) -> Scalar:
+    if not isinstance(value, str):
+        return value
+    for name, given in names.items():
+        value = value.replace(f"{{{name}}}", str(given))
+    return value
+
+
+def _holds(code: KernelCode, name: str, wanted: Scalar) -> bool:
+    if name == "variant":
+        return code.variant == wanted
+    for table in (code.constants, code.options, code.signature, code.divisibility):
+        if name in table and table[name] != "constexpr":
+            return str(table[name]) == str(wanted)
+    return False
+
+
+def star_of(code: KernelCode, pattern: str) -> str | None:
+    """What the only `*` of a pattern stands for in a kernel's symbol; None if it does not match."""
+    before, _, after = pattern.partition("*")
+    name = code.symbol
+    fits = name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
+    return name[len(before) : len(name) - len(after)] if fits else None

@@ -1,0 +1,260 @@
+"""Runs one side of a contract on expressions, and says how two elements came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sassay.machine.run import run
+from sassay.machine.symbolic import Leaf, hashing, run_symbolic
+from sassay.model.parity import Parting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from sassay.machine.parity.bind import BoundLaunch
+    from sassay.machine.parity.contract import SideSpec
+    from sassay.machine.parity.execute import Case, Sides
+    from sassay.machine.symbolic import Caveat, Expression, SymbolicResult
+
+    Array = NDArray[Any]
+
+_DEPTH = 4
+_WIDTH = 160
+_PATH = 4
+_TERMS = 3
+_MOST_TERMS = 1 << 20
+
+
+@dataclass
+class Trace:
+    """What a side computed, element by element.
+
+    Attributes:
+        hashes: Of the expression of each element, by buffer.
+        written: Which elements some launch wrote.
+        caveats: What the expressions do not cover, with the launch that each came up in.
+        trap: What ended it early; empty if nothing did.
+        launches: Launches that had any block.
+    """
+
+    hashes: dict[str, NDArray[np.uint64]]
+    written: dict[str, NDArray[np.bool_]]
+    caveats: list[tuple[BoundLaunch, Caveat]] = field(default_factory=list)
+    trap: str = ""
+    launches: int = 0
+    _runs: list[tuple[SymbolicResult, BoundLaunch]] = field(default_factory=list)
+    _writer: dict[str, NDArray[np.int32]] = field(default_factory=dict)
+
+    def explain(self, buffer: str, element: int) -> Expression | None:
+        """The expression of an element; None if nobody wrote it.
+
+        Args:
+            buffer: Its name.
+            element: Flat.
+        """
+        writer = int(self._writer[buffer].reshape(-1)[element])
+        if writer < 0:
+            return None
+        result, bound = self._runs[writer]
+        for position, array in bound.arrays.items():
+            if array.buffer == buffer:
+                return result.explain(position, element - array.start)
+        return None
+
+
+def trace(sides: Sides, spec: SideSpec, case: Case) -> Trace:
+    """Runs a side on expressions.
+
+    Raises:
+        SassayError: A kernel cannot be found, bound or run.
+    """
+    buffers = {name: array.copy() for name, array in case.buffers.items()}
+    found = Trace(
+        hashes={name: leaf_hashes(name, array.shape) for name, array in buffers.items()},
+        written={name: np.zeros(array.shape, np.bool_) for name, array in buffers.items()},
+    )
+    found._writer = {name: np.full(a.shape, -1, np.int32) for name, a in buffers.items()}  # noqa: SLF001 - made here
+    several = len(spec.steps) > 1
+    for bound in sides.bound(spec, case, buffers):
+        found.launches += bool(bound.launch.blocks)
+        result = run_symbolic(bound.kernel.program, bound.launch, leaves=_leaves(bound, found))
+        found.caveats += [(bound, each) for each in result.caveats]
+        if result.trap is not None:
+            found.trap = f"{bound.kernel.symbol}: {result.trap}"
+            break
+        _take(found, bound, result)
+        if several:
+            # What a later step takes as an index has to be there as a number.
+            numeric = run(bound.kernel.program, bound.launch)
+            for position, array in bound.arrays.items():
+                content = numeric.arrays[position]
+                if content is not None and array.view.size:
+                    array.view[...] = content
+    return found
+
+
+def leaf_hashes(name: str, shape: tuple[int, ...]) -> NDArray[np.uint64]:
+    """What the elements of a buffer that nobody wrote are called."""
+    count = int(np.prod(shape))
+    places = np.arange(count, dtype=np.int64)
+    found: NDArray[np.uint64] = hashing.leaf(hashing.name_hash(f"leaf {name}"), places)
+    return found.reshape(shape)
+
+
+def _leaves(bound: BoundLaunch, found: Trace) -> dict[int, Leaf]:
+    leaves = {position: Leaf(name) for position, name in bound.scalars.items()}
+    for position, array in bound.arrays.items():
+        part = slice(array.start, array.start + array.view.size)
+        leaves[position] = Leaf(array.buffer, array.start)
+        if found.written[array.buffer].reshape(-1)[part].any():
+            hashes = found.hashes[array.buffer].reshape(-1)[part]
+            leaves[position] = Leaf("value", hashes.view(np.int64))
+    return leaves
+
+
+def _take(found: Trace, bound: BoundLaunch, result: SymbolicResult) -> None:
+    found._runs.append((result, bound))  # noqa: SLF001 - of this module
+    for position, array in bound.arrays.items():
+        hashes, written = result.outputs[position], result.written[position]
+        if hashes is None or written is None or not written.any():
+            continue
+        part = slice(array.start, array.start + array.view.size)
+        places = np.flatnonzero(written.reshape(-1))
+        for target, value in (
+            (found.hashes, hashes.reshape(-1)[places]),
+            (found.written, np.True_),
+            (found._writer, np.int32(len(found._runs) - 1)),  # noqa: SLF001 - of this module
+        ):
+            target[array.buffer].reshape(-1)[part][places] = value
+
+
+def parting(left: Trace, right: Trace, buffer: str, element: int, case: Case) -> Parting:
+    """Where the expressions of one element part.
+
+    Args:
+        left: The left side.
+        right: The right side.
+        buffer: Which buffer.
+        element: Flat.
+        case: For the shapes of buffers.
+    """
+    shapes = {name: array.shape for name, array in case.buffers.items()}
+    a, b = left.explain(buffer, element), right.explain(buffer, element)
+    above: list[tuple[Expression, Expression]] = []
+    if a is not None and b is not None:
+        a, b, above = descend(a, b)
+    nothing = f"the content of {buffer} before: nobody wrote it"
+    placed = [each for each in above if each[0].place and each[1].place][-1:]
+    near_a = a if a is not None and a.place else placed[0][0] if placed else a
+    near_b = b if b is not None and b.place else placed[0][1] if placed else b
+    return Parting(
+        path=tuple(each.label for each, _ in reversed(above[-_PATH:])),
+        left=nothing if a is None else words(a, shapes),
+        right=nothing if b is None else words(b, shapes),
+        left_place="" if near_a is None else near_a.place,
+        right_place="" if near_b is None else near_b.place,
+        left_location=None if near_a is None else near_a.location,
+        right_location=None if near_b is None else near_b.location,
+    )
+
+
+def descend(
+    left: Expression, right: Expression
+) -> tuple[Expression, Expression, list[tuple[Expression, Expression]]]:
+    """Follows two expressions from the root to where they part.
+
+    While one operand alone differs, or all that differ have the same form and other inputs, the
+    way leads on, in the second case into the first of them. It ends where the form differs.
+
+    Returns:
+        The two nodes, and the pairs above them, the root first.
+    """
+    forms: dict[int, int] = {}
+    above: list[tuple[Expression, Expression]] = []
+    while left.operation == right.operation and len(left.operands) == len(right.operands):
+        pairs = _unlike(left, right)
+        if not pairs:
+            break
+        apart = [pair for pair in pairs if _form(pair[0], forms) != _form(pair[1], forms)]
+        if len(apart) > 1 or (apart and len(pairs) > 1 and left.operation.startswith("add")):
+            break
+        above.append((left, right))
+        left, right = (apart or pairs)[0]
+    return left, right, above
+
+
+def _unlike(left: Expression, right: Expression) -> list[tuple[Expression, Expression]]:
+    """Pairs of operands that differ; what stands in another order does not."""
+    kept_right = list(right.operands)
+    kept_left = []
+    for each in left.operands:
+        same = next((other for other in kept_right if other.hash == each.hash), None)
+        if same is None:
+            kept_left.append(each)
+        else:
+            kept_right.remove(same)
+    return list(zip(kept_left, kept_right, strict=True))
+
+
+def _form(root: Expression, known: dict[int, int]) -> int:
+    """A hash of an expression without the places of its inputs."""
+    for node in root.walk():
+        if id(node) not in known:
+            name = node.name if not node.operands else ""
+            parts = tuple(known[id(each)] for each in node.operands)
+            known[id(node)] = hash((node.operation, name, parts))
+    return known[id(root)]
+
+
+def words(node: Expression, shapes: Mapping[str, tuple[int, ...]], depth: int = _DEPTH) -> str:
+    """An expression in words, cut where it gets deep or long; a long sum by its terms."""
+    terms, levels = _terms(node)
+    if levels > 2:
+        shown = ", ".join(_words(each, shapes, 2) for each in terms[:_TERMS])
+        return f"a sum of {len(terms):,} terms in {levels} levels: {shown}, ..."
+    for levels in range(depth, -1, -1):
+        text = _words(node, shapes, levels)
+        if len(text) <= _WIDTH:
+            return text
+    return f"{_words(node, shapes, 0)[:_WIDTH]}"
+
+
+def _terms(node: Expression) -> tuple[list[Expression], int]:
+    """What a sum adds up, from the left, and how many additions lie above the deepest term."""
+    terms: list[Expression] = []
+    deepest = 0
+    stack = [(node, 0)]
+    while stack:
+        each, level = stack.pop()
+        head = each.operation.partition(".")[0]
+        if head == "add":
+            stack += [(part, level + 1) for part in reversed(each.operands)]
+        elif head == "fma":
+            # The product is a term; the sum goes on in the addend.
+            terms.append(each.operands[0])
+            stack.append((each.operands[2], level + 1))
+        else:
+            terms.append(each)
+            deepest = max(deepest, level)
+        if len(terms) > _MOST_TERMS:
+            break
+    return terms, deepest
+
+
+def _words(node: Expression, shapes: Mapping[str, tuple[int, ...]], depth: int) -> str:
+    if node.operation == "input" and node.index is not None and node.name in shapes:
+        shape = shapes[node.name]
+        if 0 <= node.index < int(np.prod(shape)):
+            at = ", ".join(str(int(i)) for i in np.unravel_index(node.index, shape))
+            return f"{node.name}[{at}]"
+    if not node.operands:
+        return node.label
+    if depth <= 0:
+        return f"{node.label}(...)"
+    inner = ", ".join(_words(each, shapes, depth - 1) for each in node.operands)
+    return f"{node.label}({inner})"
