@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STATES := base pre_revert accepted
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test check lint types layers unit format bench clean
+.PHONY: help install demo test check lint types layers docs unit format bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +20,7 @@ install: $(STAMP)  ## make the virtual environment
 
 test: install check  ## everything needed, then the whole check
 
-check: lint types layers unit  ## ruff, shellcheck, workflow linters, mypy, import-linter, pytest
+check: lint types layers docs unit  ## linters of code and workflows, mypy, import-linter, the site, pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -35,6 +35,9 @@ types: $(STAMP)
 
 layers: $(STAMP)
 	$(BIN)/lint-imports
+
+docs: $(STAMP)  ## the documentation site, in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2
