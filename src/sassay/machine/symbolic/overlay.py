@@ -190,11 +190,9 @@ class Overlay:
         numbers = np.arange(count, dtype=np.int64)
         if only is not None:
             count, numbers = 1, numbers[only : only + 1]
-        if self._state is None and self._leaves is not None and self.unit == itemsize:
-            return self._leaves.hashes(numbers, itemsize), np.zeros(count, np.bool_)
         hashes = np.empty(count, np.uint64)
         written = np.zeros(count, np.bool_)
-        step = 1 << 16
+        step = 1 << 14
         for start in range(0, count, step):
             part = numbers[start : start + step]
             unit = min(self.unit, itemsize)

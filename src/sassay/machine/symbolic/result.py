@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sassay.machine.result import Trap
-from sassay.machine.symbolic.expression import Expression
-from sassay.model.artifact import SourceLocation
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from sassay.machine.result import Trap
+    from sassay.machine.symbolic.expression import Expression
+    from sassay.model.artifact import SourceLocation
 
 CaveatKind = Literal["given-values", "approximation", "order", "assumption"]
 

@@ -99,12 +99,10 @@ class SymbolicSlice(Slice):
         self._perform(op, lanes, where)
 
     def _perform(self, op: Op, lanes: SymbolicLanes, where: Array | None) -> None:
-        if lanes.condition is not None and (op.base == "trap" or op.form.startswith("call")):
-            if op.base != "moves":
-                self._run.notes.add(
-                    "assumption", "whether it traps depends on data: taken not to", op
-                )
-                return
+        stops = op.base == "trap" or (op.form.startswith("call") and op.base != "moves")
+        if lanes.condition is not None and stops:
+            self._run.notes.add("assumption", "whether it traps depends on data: taken not to", op)
+            return
         self._run.handlers.of(op)(lanes, self.memory, where)
 
     @staticmethod
