@@ -15,7 +15,19 @@ from typing import Annotated
 import typer
 
 from sassay import __version__
-from sassay.cli import capture, check, compile_, diff, policy, query, record, schema, show
+from sassay.cli import (
+    capture,
+    check,
+    compile_,
+    diff,
+    lint,
+    parity,
+    policy,
+    query,
+    record,
+    schema,
+    show,
+)
 from sassay.cli.output import abandon_stdout
 from sassay.cli.text import printable
 from sassay.errors import SassayError
@@ -63,6 +75,12 @@ app.command("show", short_help="Show a state's kernels, or one kernel and its co
 )
 app.command("diff", short_help="Compare two or more states.")(diff.diff_command)
 app.command("check", short_help="Judge a state under a policy.")(check.check_command)
+app.command("lint", short_help="Look for known mistakes in a state's PTX and SASS.")(
+    lint.lint_command
+)
+app.command("parity", short_help="Judge parity contracts: kernels that must give the same bits.")(
+    parity.parity_command
+)
 app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
 app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
 app.add_typer(policy.app, name="policy")

@@ -11,7 +11,8 @@ from sassay.errors import UsageError
 
 def schema_command(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="state, diff, check, code or policy.")
+        str,
+        typer.Argument(metavar="NAME", help="state, diff, check, code, parity, probe or policy."),
     ],
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a document.

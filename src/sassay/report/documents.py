@@ -27,6 +27,7 @@ from sassay.model.change import (
 from sassay.model.finding import Finding, RuleOutcome, Verdict
 from sassay.model.kernel import Function, Kernel
 from sassay.model.lines import KernelLines
+from sassay.model.parity import ParityReport, ProbeReport
 from sassay.model.state import Diagnostic, Evidence
 
 
@@ -178,11 +179,13 @@ class CodeDocument(msgspec.Struct, frozen=True):
     omitted: Mapping[str, int]
 
 
-Document = StateDocument | DiffDocument | CheckDocument | CodeDocument
+Document = StateDocument | DiffDocument | CheckDocument | CodeDocument | ParityReport | ProbeReport
 
 DOCUMENTS: dict[str, type[Document]] = {
     "check/1": CheckDocument,
     "code/1": CodeDocument,
     "diff/1": DiffDocument,
+    "parity/1": ParityReport,
+    "probe/1": ProbeReport,
     "state/1": StateDocument,
 }

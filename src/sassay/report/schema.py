@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 
 from sassay.errors import UsageError
-from sassay.model import artifact, change, fact, finding, kernel, layers, state
+from sassay.model import artifact, change, fact, finding, kernel, layers, parity, state
 from sassay.report import documents
 
-SCHEMAS: tuple[str, ...] = ("check/1", "code/1", "diff/1", "state/1")
+SCHEMAS: tuple[str, ...] = ("check/1", "code/1", "diff/1", "parity/1", "probe/1", "state/1")
 """Names that `schema` takes; the version may be left out."""
 
 _SIGNED = frozenset({"Deltas", "Moved", "Suspect", "Migration", "Evidence"})
@@ -30,7 +30,7 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of one document.
 
     Args:
-        name: `state`, `diff`, `check` or `code`, with or without `/1`.
+        name: `state`, `diff`, `check`, `code`, `parity` or `probe`, with or without `/1`.
 
     Returns:
         A JSON Schema 2020-12 object.
@@ -116,7 +116,7 @@ def _split_doc(doc: str) -> tuple[str, dict[str, str]]:
 def _record_docs() -> dict[str, str]:
     """Docstrings of the records by class name; msgspec drops those of generic instances."""
     docs: dict[str, str] = {}
-    for module in (artifact, fact, layers, kernel, state, change, finding, documents):
+    for module in (artifact, fact, layers, kernel, state, change, finding, parity, documents):
         for name, kind in vars(module).items():
             if inspect.isclass(kind) and kind.__doc__:
                 docs[name] = kind.__doc__

@@ -193,12 +193,12 @@ def _bound(
                 f"{given} and another part of {buffer} are passed to one launch",
                 hint="pass the whole buffer twice, or two buffers",
             )
-        view = whole[at] if len(at) < whole.ndim else whole[(*at[:-1], slice(at[-1], at[-1] + 1))]
-        start = (
-            int(np.ravel_multi_index((*at, *[0] * (whole.ndim - len(at))), whole.shape))
-            if (whole.size)
-            else 0
-        )
+        start, size = 0, int(np.prod(whole.shape[len(at) :]))
+        for place, length in zip(at, whole.shape, strict=False):
+            start = start * length + place
+        start *= size
+        shape = whole.shape[len(at) :] or (1,)
+        view = whole.reshape(-1)[start : start + size].reshape(shape)
         seen[key] = Bound(buffer, start, view)
     return seen[key]
 
@@ -239,7 +239,7 @@ def _check_pointer(kernel: KernelCode, name: str, bound: Bound) -> None:
 
 def _check_divisor(kernel: KernelCode, name: str, number: float | None) -> None:
     divisor = kernel.divisibility.get(name, 1)
-    if isinstance(number, int) and number % divisor:
+    if isinstance(number, int) and not isinstance(number, bool) and number % divisor:
         raise UsageError(
             f"{kernel.symbol} was compiled for {name} divisible by {divisor}, not {number}",
             hint="choose dimensions that fit, or an instance that was compiled for less",

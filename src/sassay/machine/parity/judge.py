@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -159,22 +160,26 @@ def _grid(
     contract: Contract,
 ) -> Iterator[tuple[str, str, str, dict[str, int], dict[str, str]]]:
     """Points of the grid: title, seed, inputs, dimensions, types."""
-    dims, types = list(contract.dims), list(contract.types)
     axes = [
-        *contract.dims.values(), *contract.types.values(), contract.inputs, range(contract.seeds),
-    ]  # fmt: skip
-    size = int(np.prod([len(axis) for axis in axes], dtype=object))
+        [(name, each) for each in given]
+        for table in (contract.dims, contract.types)
+        for name, given in table.items()
+    ]
+    fillings = [(kind, seed) for kind in contract.inputs for seed in range(contract.seeds)]
+    size = prod(len(axis) for axis in axes) * len(fillings)
     if size > limits.MAX_CASES:
         raise LimitError(f"{size} cases", hint=f"at most {limits.MAX_CASES}")
     for point in product(*axes):
-        sizes = dict(zip(dims, point, strict=False))
-        kinds = dict(zip(types, point[len(dims) :], strict=False))
-        inputs, seed = point[-2], point[-1]
-        parts = [f"{key}={value}" for key, value in {**sizes, **kinds}.items()]
-        if contract.claim is not Claim.IDENTICAL:
-            parts.append(f"{inputs} inputs{f' {seed + 1}' if contract.seeds > 1 else ''}")
-        title = ", ".join(parts) or "the only case"
-        yield title, f"{contract.name}: {title}: {seed}", inputs, sizes, kinds
+        dims = {name: each for name, each in point if isinstance(each, int)}
+        types = {name: each for name, each in point if isinstance(each, str)}
+        words = ", ".join(f"{name}={each}" for name, each in point)
+        for inputs, seed in fillings:
+            title = words
+            if contract.claim is not Claim.IDENTICAL:
+                number = f" {seed + 1}" if contract.seeds > 1 else ""
+                title = f"{words}{', ' if words else ''}{inputs} inputs{number}"
+            name = f"{contract.name}: {words}: {inputs}: {seed}"
+            yield title or "the only case", name, inputs, dims, types
 
 
 def _case(contract: Contract, sides: Sides, case: Case, title: str) -> CaseResult:

@@ -1,0 +1,206 @@
+"""Parity contracts and probes on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sassay.report.names import location_text
+from sassay.report.numbers import count, plural
+from sassay.report.terminal.page import STYLES, Column, Page
+
+if TYPE_CHECKING:
+    from sassay.model.artifact import SourceLocation
+    from sassay.model.parity import (
+        CaseResult,
+        ContractResult,
+        Mismatch,
+        ParityReport,
+        ProbeReport,
+        Rate,
+    )
+
+_CASES = 3
+_STYLE = {"holds": STYLES["PASS"], "broken": STYLES["FAIL"], "unknown": STYLES["UNKNOWN"]}
+
+
+def parity_text(report: ParityReport, *, width: int, color: bool, everything: bool = False) -> str:
+    """The report of a contract file.
+
+    Args:
+        report: What was found.
+        width: Columns.
+        color: Whether to use colours.
+        everything: Every case, also those that hold.
+    """
+    page = Page(width, color=color)
+    cases = sum(len(each.cases) for each in report.contracts)
+    contracts = plural(len(report.contracts), "contract")
+    page.line((report.file, "bold"), "  ", (f"{contracts}, {plural(cases, 'case')}", "dim"))
+    for outcome in ("broken", "unknown", "holds"):
+        for contract in report.contracts:
+            if contract.outcome == outcome:
+                _contract(page, contract, everything=everything)
+    page.blank()
+    numbers = {
+        outcome: sum(each.outcome == outcome for each in report.contracts)
+        for outcome in ("broken", "unknown", "holds")
+    }
+    words = [f"{number} {outcome}" for outcome, number in numbers.items() if number]
+    page.line((report.verdict.value, STYLES[report.verdict.value]), "  ", ", ".join(words))
+    return page.text()
+
+
+def _contract(page: Page, contract: ContractResult, *, everything: bool) -> None:
+    bad = [each for each in contract.cases if each.outcome != "holds"]
+    total = len(contract.cases)
+    page.blank()
+    page.line(
+        (contract.outcome, _STYLE[contract.outcome]), "  ", (contract.contract, "bold"),
+        f"  {contract.claim}  ",
+        (f"{len(bad)} of {plural(total, 'case')}" if bad else _size(contract), "dim"),
+    )  # fmt: skip
+    arch = f" ({contract.arch})" if contract.arch else ""
+    page.line((f"{contract.left} against {contract.right}{arch}", "dim"), indent=2)
+    shown = contract.cases if everything else bad[:_CASES]
+    for case in shown:
+        _case(page, case)
+    if not everything and len(bad) > _CASES:
+        page.line((f"{len(bad) - _CASES} more cases: --all shows them", "dim"), indent=2)
+    notes = dict.fromkeys(line for case in contract.cases for line in case.caveats)
+    for note in notes:
+        page.paragraph(note, indent=4, style="dim", lead="note: ")
+    labels = {case.label for case in contract.cases if case.label not in {"", "exact"}}
+    if labels:
+        page.paragraph(
+            f"some instructions are {' or '.join(sorted(labels))} in the machine, alike on both "
+            "sides; a GPU may give other last bits",
+            indent=4, style="dim", lead="note: ",
+        )  # fmt: skip
+
+
+def _size(contract: ContractResult) -> str:
+    elements = sum(each.compared for each in contract.cases)
+    words = f"{plural(len(contract.cases), 'case')}, {plural(elements, 'element')}"
+    empty = sum(not each.compared for each in contract.cases)
+    return f"{words}, {empty} of them empty" if empty else words
+
+
+def _case(page: Page, case: CaseResult) -> None:
+    if case.outcome == "holds":
+        worst = f", worst {case.worst}" if case.worst else ""
+        words = f"{plural(case.compared, 'element')}{worst}"
+        page.line((case.case, ""), "  ", (f"holds: {words}", "dim"), indent=2)
+        return
+    page.paragraph(f"{case.case}: {case.why}", indent=2)
+    if case.mismatch is not None:
+        _mismatch(page, case.mismatch)
+
+
+def _mismatch(page: Page, found: Mismatch) -> None:
+    at = ", ".join(map(str, found.index))
+    share = f"{count(found.count)} of {plural(found.compared, 'element')}"
+    page.paragraph(f"{share} differ, the first is {found.buffer}[{at}]", indent=4)
+    if found.left:
+        page.line(f"left   {found.left}", indent=6)
+        page.line(f"right  {found.right}", indent=6)
+    part = found.parting
+    if part is None:
+        if found.why_not:
+            page.paragraph(f"not followed further: {found.why_not}", indent=4, style="dim")
+        return
+    page.line("its computations part here", indent=4)
+    for side, words, place, location in (
+        ("left ", part.left, part.left_place, part.left_location),
+        ("right", part.right, part.right_place, part.right_location),
+    ):
+        where = f"  at {_place(location, place)}" if place or location else ""
+        page.paragraph(f"{words}{where}", indent=6, lead=f"{side}  ", hang=13)
+    if part.path:
+        page.paragraph(f"both go on with {', then '.join(part.path)}", indent=6, style="dim")
+
+
+def _place(location: SourceLocation | None, place: str) -> str:
+    return location_text(location) if location is not None else place
+
+
+def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
+    """The report of a probe.
+
+    Args:
+        report: What was found.
+        width: Columns.
+        color: Whether to use colours.
+    """
+    page = Page(width, color=color)
+    rows = report.kinds[-1].rows if report.kinds else 0
+    page.line((report.name, "bold"), "  ", (f"{plural(rows, 'row')}, seed {report.seed}", "dim"))
+    page.line(f"left   {report.left}", indent=2)
+    page.line(f"right  {report.right}", indent=2)
+    page.heading("How often", "share of rows, 95% interval (Clopper-Pearson)")
+    columns = [
+        Column("rows"), Column("count", right=True), Column("other set", right=True),
+        Column("other order", right=True), Column("experts flipped", right=True),
+        Column("weights differ", right=True), Column("largest", right=True),
+    ]  # fmt: skip
+    page.table(
+        columns,
+        [
+            [
+                kind.kind, count(kind.rows), _rate(kind.set_disagreement),
+                _rate(kind.order_disagreement), _rate(kind.expert_flips), _rate(kind.weight_bits),
+                f"{kind.largest_weight_difference:.3g}",
+            ]
+            for kind in report.kinds
+        ],
+    )  # fmt: skip
+    for kind in report.kinds[-1:]:
+        for words, rate in (
+            ("other set", kind.set_disagreement), ("other order", kind.order_disagreement),
+            ("experts flipped", kind.expert_flips), ("weights differ", kind.weight_bits),
+        ):  # fmt: skip
+            page.line((f"{words}: {interval(rate)}", "dim"), indent=2)
+        if kind.largest_at is not None:
+            row, expert = kind.largest_at
+            page.line(
+                (f"largest difference of a weight: row {row}, expert {expert}", "dim"), indent=2
+            )
+    if report.flip is not None:
+        flip = report.flip
+        page.heading("Smallest input that flips an expert", f"from row {flip.row}, {flip.kind}")
+        for place, value in flip.values.items():
+            page.line(f"{place} = {value}", indent=4)
+        page.line(f"all others = {flip.filling}", indent=4)
+        page.line(f"left chooses {', '.join(map(str, flip.left))}", indent=2)
+        page.line(f"right chooses {', '.join(map(str, flip.right))}", indent=2)
+        if flip.note:
+            page.paragraph(flip.note, indent=2)
+    if report.numeric:
+        page.heading("Which bits can differ, and why")
+        for line in report.numeric:
+            page.paragraph(line, indent=2, hang=4)
+    page.blank()
+    if report.label != "exact":
+        page.paragraph(
+            f"Values are {report.label}: the machine computes some instructions, alike on both "
+            "sides, that a GPU may round otherwise.",
+            style="dim",
+        )
+    for line in report.broken:
+        page.paragraph(line, indent=2)
+    page.line((report.verdict.value, STYLES[report.verdict.value]))
+    return page.text()
+
+
+def _rate(rate: Rate) -> str:
+    if not rate.trials:
+        return "-"
+    return f"{100 * rate.count / rate.trials:.3g}%" if rate.count else "0"
+
+
+def interval(rate: Rate) -> str:
+    """A share with its interval, in percent."""
+    share = 100 * rate.count / rate.trials if rate.trials else 0.0
+    return (
+        f"{count(rate.count)} of {count(rate.trials)}, {share:.4g}% "
+        f"({100 * rate.low:.3g}% to {100 * rate.high:.3g}%)"
+    )
