@@ -116,6 +116,20 @@ class RuleOutcome(msgspec.Struct, frozen=True):
     effect: Effect = Effect.REVIEW
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """What a wing judged: a policy's waivers and its verdict cover it like its own rules.
+
+    Attributes:
+        findings: None is waived.
+        rules: What became of each rule that ran.
+        diagnostics: What kept something from being read.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    rules: tuple[RuleOutcome, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
 class Check(msgspec.Struct, frozen=True):
     """A policy's judgement of one candidate.
 

@@ -10,6 +10,7 @@ from sassay.policy.explain import explain
 from sassay.policy.jsonschema import policy_schema
 from sassay.policy.loader import load_policy, parse_policy
 from sassay.policy.schema import Policy
+from sassay.policy.waivers import lint_part
 
 __all__ = [
     "CaseResult",
@@ -17,6 +18,7 @@ __all__ = [
     "Preset",
     "evaluate",
     "explain",
+    "lint_part",
     "list_presets",
     "load_policy",
     "parse_policy",

@@ -10,6 +10,7 @@ from sassay.model.finding import (
     Check,
     Effect,
     Finding,
+    Judged,
     Outcome,
     RuleOutcome,
     Verdict,
@@ -42,6 +43,7 @@ def evaluate(
     today: dt.date,
     groups: Mapping[str, Sequence[str]] | None = None,
     baseline: str | None = None,
+    also: Judged | None = None,
 ) -> Check:
     """Judge the last state under a policy.
 
@@ -52,13 +54,15 @@ def evaluate(
         today: The date on which waivers are judged.
         groups: Groups of the command line; they win over the policy's of the same name.
         baseline: Label of the state to compare with; None: the first.
+        also: What lint rules judged; waivers and verdict cover it as well.
 
     Raises:
         PolicyError: A rule names a group that does not exist.
     """
+    also = also or Judged()
     scene = make_scene(policy, states, diff, groups=groups, baseline=baseline)
-    findings: list[Finding] = []
-    outcomes: list[RuleOutcome] = []
+    findings: list[Finding] = list(also.findings)
+    outcomes: list[RuleOutcome] = list(also.rules)
     for rule in policy.rules:
         judgement = judge_rule(rule, scene)
         found, settled = _findings(judgement, scene)
@@ -74,7 +78,7 @@ def evaluate(
         findings=tuple(counted),
         rules=tuple(outcomes),
         states=diff.states if diff is not None else tuple(_summary(state) for state in states),
-        diagnostics=_diagnostics(states, diff, waived.notes),
+        diagnostics=_diagnostics(states, diff, (*waived.notes, *also.diagnostics)),
         policy=policy.name,
         rendering=policy.rendering.value,
     )

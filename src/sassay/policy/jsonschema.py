@@ -8,6 +8,7 @@ from sassay.isa.categories import CATEGORIES
 from sassay.model.change import FamilyStatus, KernelStatus
 from sassay.model.finding import Effect, Outcome, Verdict
 from sassay.model.layers import Layer, Tier
+from sassay.model.lint_rules import LINT_LEVELS, LINT_RULES
 from sassay.policy import keys, limits, schema
 from sassay.policy.caseloader import CASE_RESOURCES
 from sassay.policy.resources import RESOURCES
@@ -37,11 +38,13 @@ def policy_schema() -> Json:
             "rendering": _object(keys.RENDERING, {"default": _enum(schema.Rendering)}, ["default"]),
             "groups": {"type": "object", "additionalProperties": _many(_GLOB)},
             "rules": {"type": "array", "minItems": 1, "items": _ref("rule")},
+            "lint": _lint(),
             "waivers": {"type": "array", "items": _ref("waiver")},
             "tests": {"type": "array", "items": _ref("test")},
         },
-        ["version", "rules"],
+        ["version"],
     )
+    root["anyOf"] = [{"required": ["rules"]}, {"required": ["lint"]}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "sassay policy v1",
@@ -109,6 +112,20 @@ def _rule() -> Json:
         },
         ["id", "effect", "reason", "match"],
     )
+
+
+def _lint() -> Json:
+    level: Json = {"enum": list(LINT_LEVELS)}
+    settings: Json = {
+        "type": "object",
+        "properties": {"level": {**level, "description": keys.LINT["level"]}},
+        "additionalProperties": {"type": ["string", "integer", "boolean"]},
+    }
+    return {
+        "type": "object",
+        "propertyNames": {"enum": list(LINT_RULES)},
+        "additionalProperties": {"anyOf": [level, settings]},
+    }
 
 
 def _condition() -> Json:

@@ -14,6 +14,7 @@ POLICY: Mapping[str, str] = {
     "rendering": "How much reports show by default.",
     "groups": "Families that belong together: group name to a list of family globs.",
     "rules": "The rules; every rule is judged, their order means nothing.",
+    "lint": "Levels and settings of lint rules; with this section `sassay check` lints as well.",
     "waivers": "Findings that do not count for a while.",
     "tests": "Example cases with the judgement they must get; `sassay policy test` runs them.",
 }
@@ -84,6 +85,9 @@ WAIVER: Mapping[str, str] = {
     "reason": "Why the finding is acceptable.",
     "owner": "Who answers for it.",
     "expires": "Last day on which the waiver holds, YYYY-MM-DD.",
+}
+LINT: Mapping[str, str] = {
+    "level": "What the rule's findings ask for; `info` records, `off` does not run it.",
 }
 TEST: Mapping[str, str] = {
     "name": "Name of the case.",

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sassay.errors import PolicyError
 from sassay.model.finding import Effect
+from sassay.model.lint_rules import LINT_LEVELS, LINT_RULES
 from sassay.policy import conditions, keys, limits, schema
 from sassay.policy.caseloader import read_case
 from sassay.policy.catalogue import find_preset, list_presets, preset_text
 from sassay.policy.globs import has_wildcard, matches
 from sassay.policy.grammar import read_condition, read_when
 from sassay.policy.reader import Reader, closest, join
-from sassay.policy.yamltree import Node, read_tree
+from sassay.policy.yamltree import MapNode, Node, read_tree
 
 EXPIRED_WAIVER = "expired-waiver"
 """Rule id of the finding that an expired waiver gives."""
@@ -71,17 +72,22 @@ def parse_policy(text: str, *, artifact: str) -> schema.Policy:
         PolicyError: The policy is wrong; the place is `line N, path`.
     """
     reader = Reader(artifact)
-    tree = reader.mapping(read_tree(text, artifact=artifact), "", keys.POLICY, ("version", "rules"))
+    tree = reader.mapping(read_tree(text, artifact=artifact), "", keys.POLICY, ("version",))
     entries = tree.entries
+    if "rules" not in entries and "lint" not in entries:
+        reader.mapping(tree, "", keys.POLICY, ("rules",))
     reader.word(entries["version"], "version", ("v1",))
     groups = _groups(reader, entries["groups"]) if "groups" in entries else {}
     rules = tuple(
-        _rule(reader, node, path) for node, path in reader.items(entries["rules"], "rules", least=1)
+        _rule(reader, node, path)
+        for node, path in (
+            reader.items(entries["rules"], "rules", least=1) if "rules" in entries else ()
+        )
     )
     _distinct(reader, rules)
     ids = [rule.id for rule in rules]
     waivers = tuple(
-        _waiver(reader, node, path, ids)
+        _waiver(reader, node, path, [*ids, *LINT_RULES])
         for node, path in (
             reader.items(entries["waivers"], "waivers") if "waivers" in entries else ()
         )
@@ -100,6 +106,7 @@ def parse_policy(text: str, *, artifact: str) -> schema.Policy:
         rules=rules,
         waivers=waivers,
         tests=cases,
+        lint=_lint(reader, entries["lint"]) if "lint" in entries else None,
     )
 
 
@@ -116,6 +123,35 @@ def _groups(reader: Reader, node: Node) -> dict[str, tuple[str, ...]]:
         name: reader.one_or_more(value, join("groups", name), reader.pattern)
         for name, value in mapping.entries.items()
     }
+
+
+def _lint(reader: Reader, node: Node) -> tuple[schema.LintRule, ...]:
+    """The `lint` section: for each rule its level, or a mapping of its settings."""
+    mapping = reader.free_mapping(node, "lint")
+    found = []
+    for name, value in mapping.entries.items():
+        place = join("lint", name[:60])
+        if name not in LINT_RULES:
+            near = closest(name, LINT_RULES)
+            hint = f"did you mean {near}?" if near else "`sassay lint --list` shows them"
+            reader.refuse("unknown lint rule", mapping.key_lines[name], place, hint)
+        settings: dict[str, str | int | bool] = {}
+        if isinstance(value, MapNode):
+            for key, item in value.entries.items():
+                settings[key] = _setting(reader, key, item, join(place, key[:60]))
+        else:
+            settings["level"] = reader.word(value, place, LINT_LEVELS)
+        found.append(schema.LintRule(name, settings, mapping.key_lines[name]))
+    return tuple(found)
+
+
+def _setting(reader: Reader, key: str, node: Node, path: str) -> str | int | bool:
+    if key == "level":
+        return reader.word(node, path, LINT_LEVELS)
+    value = reader.scalar(node, path)
+    if value is None or isinstance(value, float):
+        reader.refuse("must be text, a whole number, true or false", node.line, path)
+    return value
 
 
 def _rule(reader: Reader, node: Node, path: str) -> schema.Rule:

@@ -251,6 +251,20 @@ class Waiver(msgspec.Struct, frozen=True):
     line: int = 0
 
 
+class LintRule(msgspec.Struct, frozen=True):
+    """What a policy sets of one lint rule.
+
+    Attributes:
+        rule: The lint rule's name.
+        settings: By name, `level` among them; the rule knows which there are.
+        line: Where it stands in the file, from 1.
+    """
+
+    rule: str
+    settings: Mapping[str, str | int | bool]
+    line: int = 0
+
+
 class CaseKernel(msgspec.Struct, frozen=True):
     """One kernel of an example case; everything but the family has a default.
 
@@ -329,6 +343,7 @@ class Policy(msgspec.Struct, frozen=True):
     Attributes:
         name: Preset name or file name, as reports print it.
         groups: Group name to family globs.
+        lint: What it sets of lint rules; None where it has no such section.
     """
 
     name: str
@@ -338,3 +353,4 @@ class Policy(msgspec.Struct, frozen=True):
     waivers: tuple[Waiver, ...] = ()
     tests: tuple[TestCase, ...] = ()
     description: str = ""
+    lint: tuple[LintRule, ...] | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.model.finding import Effect, Finding, Waived
+from sassay.model.lint_rules import LINT_RULES
 from sassay.model.state import Diagnostic, Level
 from sassay.policy.fingerprint import fingerprint
 from sassay.policy.globs import matches
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sassay.policy import schema
+
+
+def lint_part(policy: schema.Policy) -> schema.Policy:
+    """A policy without its own rules, and with those waivers alone that cover lint rules.
+
+    Args:
+        policy: The policy.
+    """
+    own = [rule.id for rule in policy.rules]
+    waivers = tuple(
+        waiver
+        for waiver in policy.waivers
+        if any(matches(waiver.rule, name) for name in LINT_RULES)
+        or not any(matches(waiver.rule, name) for name in own)
+    )
+    return msgspec.structs.replace(policy, rules=(), waivers=waivers)
 
 
 class WaiverResult(msgspec.Struct, frozen=True):

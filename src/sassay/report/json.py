@@ -63,7 +63,7 @@ def document(report: Report) -> Document:
             raise UsageError("there is nothing to report")
         code = _cut(report, "code", report.code_diffs, omitted)
         return CodeDocument("code/1", summaries(report), code, omitted)
-    if report.command == "check" and report.check is not None:
+    if report.command in {"check", "lint"} and report.check is not None:
         return _check(report, omitted)
     return _diff(report, omitted)
 

@@ -7,13 +7,16 @@ written. Sections of the specification are named where a field follows one.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from sassay.errors import UsageError
 from sassay.model.finding import Effect, Outcome
+from sassay.model.lint_rules import LINT_TITLES
 from sassay.model.state import SOURCE_FOLDER
 from sassay.report.names import plain, portable_path
 
@@ -65,11 +68,12 @@ def render(report: Report) -> str:
 
 def _run(check: Check, root: str | None) -> dict[str, Any]:
     placed = [finding for finding in check.findings if finding.source_lines]
+    spots = [(finding, spot) for finding in placed for spot in _spots(finding)]
     rules = _rules(check)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
     folder = check.states[-1].environment.get(SOURCE_FOLDER) if check.states else None
     sources = _Sources(root, str(folder) if folder else None)
-    results = [_result(finding, index, sources) for finding in placed[:MAX_RESULTS]]
+    results = [_result(finding, spot, index, sources) for finding, spot in spots[:MAX_RESULTS]]
     driver: dict[str, Any] = {"name": "sassay", "rules": rules}
     version = check.states[-1].tools.get("sassay") if check.states else None
     if version:
@@ -78,7 +82,10 @@ def _run(check: Check, root: str | None) -> dict[str, Any]:
         "tool": {"driver": driver},
         # 3.20: what kept the run from judging is a notification of its invocation.
         "invocations": [
-            {"executionSuccessful": True, "toolExecutionNotifications": _notes(check, len(placed))}
+            {
+                "executionSuccessful": True,
+                "toolExecutionNotifications": _notes(check, len(placed), len(spots)),
+            }
         ],
         "columnKind": "unicodeCodePoints",
         "results": results,
@@ -89,7 +96,7 @@ def _run(check: Check, root: str | None) -> dict[str, Any]:
 def _rules(check: Check) -> list[dict[str, Any]]:
     reasons: dict[str, tuple[str, Effect]] = {}
     for outcome in check.rules:
-        reasons[outcome.rule] = ("", outcome.effect)
+        reasons[outcome.rule] = (LINT_TITLES.get(outcome.rule, ""), outcome.effect)
     for finding in check.findings:
         if not reasons.get(finding.rule, ("", finding.effect))[0]:
             reasons[finding.rule] = (finding.reason, finding.effect)
@@ -98,24 +105,64 @@ def _rules(check: Check) -> list[dict[str, Any]]:
             "id": plain(rule),
             "shortDescription": {"text": plain(reason or rule)},
             "defaultConfiguration": {"level": _LEVELS[effect]},
+            **(_help(rule) if rule in LINT_TITLES else {}),
         }
         for rule, (reason, effect) in sorted(reasons.items())
     ]
 
 
-def _result(finding: Finding, index: dict[str, int], sources: _Sources) -> dict[str, Any]:
+def _help(rule: str) -> dict[str, Any]:
+    """Where the page of a lint rule lies: relative to the documents of sassay."""
+    return {
+        "helpUri": f"docs/rules/{rule}.md",
+        "help": {"text": f"`sassay lint --explain {rule}` prints the rule's page."},
+    }
+
+
+class _Spot(NamedTuple):
+    """One result of a finding: what it says, where, and what makes it the same from run to run."""
+
+    message: str
+    places: tuple[SourceLocation, ...]
+    fingerprint: str
+
+
+def _spots(finding: Finding) -> list[_Spot]:
+    """One for a policy's rule; for a lint rule one for each source line and thing said of it."""
+    groups: Counter[tuple[SourceLocation, str]] = Counter()
+    for place in finding.places:
+        if place.location is not None:
+            groups[place.location, place.message] += 1
+    if not groups:
+        return [_Spot(_message(finding), finding.source_lines, finding.id)]
+    turns: Counter[str] = Counter()
+    found = []
+    for (location, said), count in sorted(groups.items()):
+        turns[said] += 1
+        # Lines move, so what is said and its turn tell one result from the next.
+        name = f"{finding.id} {turns[said]} {said}"
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        times = f" ({count} instructions)" if count > 1 else ""
+        parts = [f"{finding.family} [{finding.arch}]: {said}{times}", finding.reason]
+        found.append(_Spot(_text(parts), (location,), digest))
+    return found
+
+
+def _result(
+    finding: Finding, spot: _Spot, index: dict[str, int], sources: _Sources
+) -> dict[str, Any]:
     rule = plain(finding.rule)
     result: dict[str, Any] = {
         "ruleId": rule,
         "ruleIndex": index[rule],
         "level": _LEVELS[finding.effect],
-        "message": {"text": _message(finding)},
-        "locations": [_location(finding, finding.source_lines[0], sources)],
-        "partialFingerprints": {"sassayFinding/v1": finding.id},
+        "message": {"text": spot.message},
+        "locations": [_location(finding, spot.places[0], sources)],
+        "partialFingerprints": {"sassayFinding/v1": spot.fingerprint},
     }
-    if len(finding.source_lines) > 1:
+    if len(spot.places) > 1:
         result["relatedLocations"] = [
-            _location(finding, place, sources) for place in finding.source_lines[1:20]
+            _location(finding, place, sources) for place in spot.places[1:20]
         ]
     if finding.waived is not None:
         waived = finding.waived
@@ -132,6 +179,10 @@ def _message(finding: Finding) -> str:
         shown = ", ".join(f"{name} {count}" for name, count in sorted(finding.matches.items())[:8])
         parts.append(f"{finding.layer or 'count'} {finding.count}: {shown}")
     parts += finding.details[:4]
+    return _text(parts)
+
+
+def _text(parts: list[str]) -> str:
     # 3.11.5: `{0}` and `[text](1)` in a message have meanings; names are no such thing.
     text = ". ".join(plain(part).rstrip(".") for part in parts)
     for special in "\\[]{}":
@@ -152,7 +203,7 @@ def _location(finding: Finding, place: SourceLocation, sources: _Sources) -> dic
     }
 
 
-def _notes(check: Check, placed: int) -> list[dict[str, Any]]:
+def _notes(check: Check, placed: int, results: int) -> list[dict[str, Any]]:
     notes = [
         _note("warning", f"Rule {rule.rule} could not judge: {rule.why}")
         for rule in check.rules
@@ -164,8 +215,8 @@ def _notes(check: Check, placed: int) -> list[dict[str, Any]]:
     homeless = len(check.findings) - placed
     if homeless:
         notes.append(_note("note", f"{homeless} findings have no source line; see other formats"))
-    if placed > MAX_RESULTS:
-        notes.append(_note("warning", f"{placed - MAX_RESULTS} more findings are left out"))
+    if results > MAX_RESULTS:
+        notes.append(_note("warning", f"{results - MAX_RESULTS} more findings are left out"))
     return notes
 
 

@@ -14,12 +14,13 @@ from sassay.report.terminal.page import STYLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sassay.model.finding import Check, Finding
+    from sassay.model.finding import Check, CodePlace, Finding
     from sassay.report.bundle import ReportOptions
     from sassay.report.terminal.page import Page
 
 _PER_RULE = 6
 _INDENT = 10
+_MESSAGES = 3
 
 
 def findings(page: Page, check: Check, options: ReportOptions) -> None:
@@ -38,9 +39,15 @@ def findings(page: Page, check: Check, options: ReportOptions) -> None:
         groups.setdefault((finding.effect.value, finding.rule, finding.reason), []).append(finding)
     for (effect, rule, reason), items in groups.items():
         _rule(page, (effect, rule, reason), items, options)
+    reasons: dict[str, list[str]] = {}
     for outcome in unknown:
-        page.line(("UNKNOWN ", STYLES["UNKNOWN"]), (outcome.rule, "bold"), indent=2)
-        page.paragraph(arrows(outcome.why), indent=_INDENT)
+        reasons.setdefault(outcome.why, []).append(outcome.rule)
+    for why, rules in reasons.items():
+        first = rules[0] if len(rules) == 1 else plural(len(rules), "rule")
+        page.line(("UNKNOWN ", STYLES["UNKNOWN"]), (first, "bold"), indent=2)
+        page.paragraph(arrows(why), indent=_INDENT)
+        if len(rules) > 1:
+            page.items(rules, indent=_INDENT)
     page.blank()
 
 
@@ -64,6 +71,8 @@ def _rule(
     # What only records is not why the verdict is what it is.
     quiet = items[0].effect is Effect.PASS and not (full or options.all)
     if options.rendering == "summary" or quiet:
+        if quiet and items[0].places:
+            page.line(("recorded; --all shows where", "dim"), indent=_INDENT)
         return
     limit = len(merged) if options.all else options.limit or _PER_RULE
     for same in merged[:limit]:
@@ -77,7 +86,8 @@ def _by_family(items: Sequence[Finding]) -> list[list[Finding]]:
     """Findings that differ in nothing but the architecture, together."""
     groups: dict[object, list[Finding]] = {}
     for item in items:
-        key = (item.family, item.layer, item.waived, item.count, tuple(sorted(item.matches)))
+        said = tuple(sorted({place.message for place in item.places}))
+        key = (item.family, item.layer, item.waived, item.count, tuple(sorted(item.matches)), said)
         groups.setdefault(key, []).append(item)
     return list(groups.values())
 
@@ -85,6 +95,10 @@ def _by_family(items: Sequence[Finding]) -> list[list[Finding]]:
 def _family(page: Page, same: Sequence[Finding], *, full: bool) -> None:
     finding = same[0]
     archs = spell_archs([item.arch for item in same])
+    if finding.places:
+        _places(page, finding, archs, full=full)
+        _waiver(page, finding)
+        return
     each = " each" if len(same) > 1 else ""
     page.line(
         finding.family,
@@ -99,6 +113,10 @@ def _family(page: Page, same: Sequence[Finding], *, full: bool) -> None:
     shown = [line for line in finding.details[:1] if " -> " in line or not finding.matches]
     for line in finding.details if full else shown:
         page.paragraph(arrows(line), indent=_INDENT + 2, style="dim")
+    _waiver(page, finding)
+
+
+def _waiver(page: Page, finding: Finding) -> None:
     if finding.waived is not None:
         waived = finding.waived
         page.paragraph(
@@ -106,6 +124,38 @@ def _family(page: Page, same: Sequence[Finding], *, full: bool) -> None:
             indent=_INDENT + 2,
             lead=("waived: ", "bold"),
         )
+
+
+def _places(page: Page, finding: Finding, archs: str, *, full: bool) -> None:
+    """A finding about instructions: what is said of them, and where the first of each stands."""
+    kernels = plural(len(finding.kernels), "kernel") if len(finding.kernels) > 1 else ""
+    page.line(finding.family, (f"  {archs}", "dim"), f"  {kernels}", indent=_INDENT)
+    known: dict[str, list[CodePlace]] = {}
+    for place in finding.places:
+        known.setdefault(place.message, []).append(place)
+    shown = len(known) if full else _MESSAGES
+    for message, places in list(known.items())[:shown]:
+        times = f"{len(places):,} x " if len(places) > 1 else ""
+        page.paragraph(f"{times}{message}", indent=_INDENT + 2)
+        for place in places if full else _distinct(places)[:1]:
+            page.line((_spot(place, full=full), "dim"), indent=_INDENT + 4)
+    rest = left_out(shown, len(known), "more of its kind", "--full shows them")
+    if rest:
+        page.line((rest, "dim"), indent=_INDENT + 2)
+
+
+def _distinct(places: Sequence[CodePlace]) -> list[CodePlace]:
+    return [place for place in places if place.offset is not None or place.location is not None]
+
+
+def _spot(place: CodePlace, *, full: bool) -> str:
+    parts = [location_text(place.location)] if place.location is not None else []
+    if place.offset is not None and place.layer is not None:
+        at = f"line {place.offset:,}" if place.layer == "ptx" else f"{place.offset:#x}"
+        parts.append(f"{place.layer} {at}")
+    if place.text:
+        parts.append(place.text)
+    return ("  ".join(parts) if full else ", ".join(parts[:2])) or place.kernel
 
 
 def _where(finding: Finding) -> list[tuple[str, str]]:
