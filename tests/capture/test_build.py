@@ -157,7 +157,7 @@ def test_what_no_disassembler_knows_is_said_once(tmp_path: Path) -> None:
 
     from sassay.capture import build_state
 
-    with Blind(None) as blind:
+    with Blind(None, tables=False) as blind:
         state = build_state(str(triton_cache()), store=CodeArchive(), disassembler=blind)
     assert [(item.arch, item.layer) for item in state.diagnostics] == [("sm_90a", "sass")]
     lacking = [kernel for kernel in state.kernels if kernel.arch == "sm_90a"]

@@ -362,6 +362,7 @@ def test_a_killed_capture_leaves_the_old_one_or_the_new_one(workplace: Path) -> 
 def test_missing_disassembler_is_unknown_not_pass(
     workplace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from sassay.capture import cubin_facts
     from sassay.isa.sass import disassembler, tools
 
     monkeypatch.setattr(tools, "_package_roots", lambda name: [])
@@ -372,7 +373,8 @@ def test_missing_disassembler_is_unknown_not_pass(
     shown = run("show", "lone.cubin", cwd=workplace)
     assert (shown.status, shown.stderr) == (0, ""), "the tables know every word of it"
     # As for an architecture that has no table either.
-    monkeypatch.setattr(disassembler, "decoder_for", lambda arch: None)
+    for module in (disassembler, cubin_facts):
+        monkeypatch.setattr(module, "decoder_for", lambda arch: None)
     monkeypatch.setenv("SASSAY_CACHE_DIR", str(workplace / "another-cache"))
     shown = run("show", "lone.cubin", cwd=workplace)
     assert shown.status == 0

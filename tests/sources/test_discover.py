@@ -23,6 +23,7 @@ from tests.sources.material import (
 from sassay.model.artifact import Artifact, ArtifactKind, SourceKind
 from sassay.model.state import Diagnostic, Level
 from sassay.sources import discover
+from sassay.sources.content import content
 
 
 def walk(
@@ -186,8 +187,8 @@ def test_fatbin_entries(tmp_path: Path, packing: str) -> None:
     assert diagnostics == []
     assert len(artifacts) == 4
     assert [item.arch for item in artifacts] == ["sm_80", "compute_90"] * 2
-    assert artifacts[0].data == code("cubin", 80)
-    assert artifacts[1].data == code("ptx").rstrip(b"\0")
+    assert content(artifacts[0]) == code("cubin", 80)
+    assert content(artifacts[1]) == code("ptx").rstrip(b"\0")
     assert {item.compilation for item in artifacts} == {None}
 
 

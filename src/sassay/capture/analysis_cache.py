@@ -55,7 +55,7 @@ class AnalysisCache:
         self._known: dict[str, ModuleFacts] = {}
 
     def known(self, digest: str) -> ModuleFacts | None:
-        """The facts of the module whose text has this SHA-256, None if it was never analyzed."""
+        """The facts kept under a digest, None if there are none."""
         facts = self._known.get(digest)
         if facts is None:
             facts = self._records.load(digest)
@@ -63,17 +63,18 @@ class AnalysisCache:
                 self._known[digest] = facts
         return facts
 
-    def module(self, text: bytes, *, artifact: str) -> ModuleFacts:
+    def module(self, text: bytes, *, artifact: str, key: str | None = None) -> ModuleFacts:
         """The facts of a PTX module.
 
         Args:
             text: UTF-8 text.
             artifact: Its place, for errors.
+            key: Under which its facts are kept; None: the SHA-256 of the text.
 
         Raises:
             FormatError: The text is no PTX that can be read.
         """
-        digest = hashlib.sha256(text).hexdigest()
+        digest = key or hashlib.sha256(text).hexdigest()
         facts = self.known(digest)
         if facts is None:
             facts = self._known[digest] = analyze(text, artifact=artifact)

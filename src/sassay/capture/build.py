@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -9,24 +11,27 @@ import msgspec
 
 import sassay
 from sassay.capture.analysis_cache import AnalysisCache, EntryFacts, ModuleFacts
-from sassay.capture.cubin_facts import CubinCache, CubinFacts, Rereader
-from sassay.capture.decode import BatchDecoder
+from sassay.capture.counting import Counting, function_key
 from sassay.capture.demangle import demangle
 from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.ondisk import is_capture, read_capture
+from sassay.capture.reading import CubinReading
 from sassay.errors import InputError, SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
 from sassay.model.kernel import Function, Launch, Resources
 from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, Evidence, Level, State
-from sassay.sources import Discovery, discover
+from sassay.sources import Discovery, Withdrawn, discover
+from sassay.sources.content import Rereader, content
 from sassay.sources.record_cache import analysis_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from sassay.capture.cubin_facts import CubinFacts
+    from sassay.capture.reading import Ticket
     from sassay.capture.store import CodeArchive
     from sassay.isa.sass import Disassembler
     from sassay.sources.context import Progress
@@ -90,17 +95,26 @@ def build_state(
     """Build a state out of an INPUT that is no capture. Arguments and errors as `open_state`."""
     discovery = discover(spec, arch_globs=arch_globs, on_progress=progress)
     builder = _Builder(store, disassembler, tuple(arch_globs), analysis_folder())
-    for group in _compilations(discovery, builder.diagnostics):
-        builder.add(group)
-    return builder.finish(discovery, label, evidence or {}, environment or {})
+    try:
+        for group in _compilations(discovery, builder):
+            builder.add(group)
+        return builder.finish(discovery, label, evidence or {}, environment or {})
+    finally:
+        builder.close()
 
 
-def _compilations(discovery: Discovery, diagnostics: list[Diagnostic]) -> Iterator[list[Artifact]]:
+def _compilations(discovery: Discovery, builder: _Builder) -> Iterator[list[Artifact]]:
     """Artifacts by compilation; those of one follow each other in the stream."""
     group: list[Artifact] = []
     for found in discovery.artifacts():
         if isinstance(found, Diagnostic):
-            diagnostics.append(found)
+            builder.diagnostics.append(found)
+            continue
+        if isinstance(found, Withdrawn):
+            if group:
+                yield group
+                group = []
+            builder.withdraw(found.places)
             continue
         if group and (found.compilation is None or found.compilation != group[0].compilation):
             yield group
@@ -108,6 +122,21 @@ def _compilations(discovery: Discovery, diagnostics: list[Diagnostic]) -> Iterat
         group.append(found)
     if group:
         yield group
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One compilation whose cubins are being read.
+
+    Attributes:
+        group: Its artifacts, without bytes where these can be had again.
+        entries: What its PTX says of each kernel.
+        cubins: Its cubins, each with what will be known of it or why it cannot be read.
+    """
+
+    group: tuple[Artifact, ...]
+    modules: tuple[tuple[Artifact, ModuleFacts, str], ...]
+    cubins: tuple[tuple[Artifact, Ticket | SassayError], ...]
 
 
 class _Builder:
@@ -125,30 +154,73 @@ class _Builder:
         self._disassembler = disassembler
         self._arch_globs = arch_globs
         self._modules = AnalysisCache(analysis_folder)
-        self._decoder = BatchDecoder(disassembler)
-        self._cubins = CubinCache(analysis_folder, disassembler, store, self._decoder, self._wants)
-        self._reader = Rereader()
+        self._counting = Counting(disassembler, store.counted)
+        self._reading = CubinReading(analysis_folder, disassembler, store)
+        self._rereader = Rereader()
+        self._asked: deque[_Asked] = deque()
+        self._incomplete: list[tuple[Artifact, CubinFacts]] = []
         self._drafts: dict[str, Draft] = {}
         self._functions: dict[tuple[str, str, str, int], set[Source]] = {}
         self._filtered = 0
 
     def add(self, group: Sequence[Artifact]) -> None:
-        """Read the artifacts of one compilation."""
+        """Read the artifacts of one compilation, now or as soon as somebody has time."""
         modules = [
-            (artifact, *read)
+            (_anchor(artifact), *read)
             for artifact in group
             if artifact.kind is ArtifactKind.PTX and (read := self._read_ptx(artifact))
         ]
-        cubins = [artifact for artifact in group if artifact.kind is ArtifactKind.CUBIN]
+        cubins: list[tuple[Artifact, Ticket | SassayError]] = []
+        for artifact in group:
+            if artifact.kind is ArtifactKind.CUBIN:
+                try:
+                    cubins.append((_anchor(artifact), self._reading.ask(artifact)))
+                except SassayError as error:
+                    cubins.append((_anchor(artifact), error))
+        asked = _Asked(tuple(map(_anchor, group)), tuple(modules), tuple(cubins))
+        self._asked.append(asked)
+        self._settle(again=asked.group[0].again)
+
+    def withdraw(self, places: frozenset[str]) -> None:
+        """Forget artifacts of the file that was read last."""
+        self._asked = deque(
+            asked
+            for asked in self._asked
+            if not any(artifact.source.path in places for artifact in asked.group)
+        )
+
+    def close(self) -> None:
+        """End what was started."""
+        self._rereader.close()
+        self._reading.close()
+
+    def _settle(self, *, again: object) -> None:
+        """Take in what was read, in order; what comes from this very file may be withdrawn yet."""
+        while self._asked:
+            first = self._asked[0]
+            if again is not None and first.group[0].again is again:
+                return
+            if again is not None and not all(
+                isinstance(ticket, SassayError) or ticket.done() for _, ticket in first.cubins
+            ):
+                return
+            self._take(self._asked.popleft())
+
+    def _take(self, asked: _Asked) -> None:
         entries = {
             entry.name: (entry, facts.version, ref)
-            for _, facts, ref in modules
+            for _, facts, ref in asked.modules
             for entry in facts.entries
         }
-        for artifact in cubins:
-            self._read_cubin(artifact, entries)
-        if not cubins:
-            for artifact, facts, ref in modules:
+        for artifact, ticket in asked.cubins:
+            try:
+                if isinstance(ticket, SassayError):
+                    raise ticket
+                self._take_cubin(artifact, ticket.result(), entries)
+            except SassayError as error:
+                self._fail(artifact.source.path, error, arch=artifact.arch)
+        if not asked.cubins:
+            for artifact, facts, ref in asked.modules:
                 self._add_ptx_fallback(artifact, facts, ref)
 
     def _read_ptx(self, artifact: Artifact) -> tuple[ModuleFacts, str] | None:
@@ -156,32 +228,44 @@ class _Builder:
         try:
             facts = self._modules.known(artifact.digest) if artifact.digest else None
             if facts is None:
-                facts = self._modules.module(self._reader.data(artifact), artifact=place)
+                artifact = self._rereader.filled(artifact)
+                text = bytes(content(artifact))
+                facts = self._modules.module(text, artifact=place, key=artifact.digest)
         except SassayError as error:
             alone = artifact.compilation is None
             self._fail(place, error, arch=artifact.arch, layer=None if alone else "ptx")
             return None
-        if artifact.data:
+        if artifact.again is None and artifact.data:
             return facts, self._store.put_ptx(artifact.data.decode("utf-8", "replace"))
         self._store.promise([facts.ref], artifact)
         return facts, facts.ref
 
-    def _read_cubin(
-        self, artifact: Artifact, entries: Mapping[str, tuple[EntryFacts, str, str]]
+    def _take_cubin(
+        self,
+        artifact: Artifact,
+        cubin: CubinFacts,
+        entries: Mapping[str, tuple[EntryFacts, str, str]],
     ) -> None:
-        place = artifact.source.path
-        try:
-            cubin = self._cubins.facts(artifact)
-        except SassayError as error:
-            self._fail(place, error, arch=artifact.arch)
-            return
         if not self._wants(cubin.arch):
             self._filtered += 1
             return
+        self._counting.add(cubin)
+        if cubin.complete:
+            self._reading.keep(artifact, cubin)
+        else:
+            self._incomplete.append((artifact, cubin))
+        if artifact.again is not None:
+            held = [kernel.sass_ref for kernel in cubin.kernels]
+            if cubin.lines_ref is not None:
+                held.append(cubin.lines_ref)
+            self._store.promise(held, artifact)
         locations = cubin.locations or {}
+        toolchains: dict[str | None, Toolchain] = {}
         for kernel in cubin.kernels:
             entry, ptx_version, ptx_ref = entries.get(kernel.symbol, (None, None, None))
-            toolchain = _toolchain(cubin, artifact, ptx_version)
+            toolchain = toolchains.get(ptx_version)
+            if toolchain is None:
+                toolchain = toolchains[ptx_version] = _toolchain(cubin, artifact, ptx_version)
             draft = make_draft(
                 symbol=kernel.symbol,
                 arch=cubin.arch,
@@ -201,12 +285,12 @@ class _Builder:
                 ),
             )
             merge(self._drafts, draft)
-        self._add_functions(cubin, artifact.source)
-
-    def _add_functions(self, cubin: CubinFacts, source: Source) -> None:
         for function in cubin.functions:
-            identity = (function.symbol, cubin.arch, function.key, function.code_bytes)
-            self._functions.setdefault(identity, set()).add(source)
+            key = function_key(cubin, function)
+            identity = (function.symbol, cubin.arch, key, function.code_bytes)
+            self._functions.setdefault(identity, set()).add(artifact.source)
+        if cubin.trailing:
+            self.diagnostics.append(_cut(artifact, cubin))
 
     def _add_ptx_fallback(self, artifact: Artifact, facts: ModuleFacts, ref: str) -> None:
         """Kernels of PTX that no cubin goes with."""
@@ -237,18 +321,18 @@ class _Builder:
         environment: Mapping[str, Scalar],
     ) -> State:
         """Count what is left and put the state together."""
-        self._decoder.flush()
-        self._cubins.keep()
+        self._settle(again=None)
+        self._counting.flush()
+        for artifact, cubin in self._incomplete:
+            self._reading.keep(artifact, self._counting.complete(cubin))
         if not self._drafts and not self._functions:
             raise _nothing_found(discovery, self.diagnostics, self._arch_globs)
-        kernels = []
-        for draft in self._drafts.values():
-            facts = self._decoder.facts(draft.sass_ref) if draft.sass_ref else None
-            kernels.append(
-                finish(draft, facts.census if facts else None, facts.spills if facts else None)
-            )
+        kernels = [
+            finish(draft, self._counting.facts(draft.sass_ref) if draft.sass_ref else None)
+            for draft in self._drafts.values()
+        ]
         kernels.sort(key=kernel_order)
-        for arch, count in sorted(self._decoder.unknown.items()):
+        for arch, count in sorted(self._counting.unknown.items()):
             self.diagnostics.append(_undecodable(arch, count, discovery.label))
         counts = {**discovery.counts, "kernels": len(kernels), "functions": len(self._functions)}
         if self._filtered:
@@ -268,8 +352,8 @@ class _Builder:
     def _finish_functions(self) -> tuple[Function, ...]:
         functions = []
         for (symbol, arch, key, size), sources in self._functions.items():
-            facts = self._decoder.facts(key)
-            census = dict(sorted(facts.census.items())) if facts is not None else None
+            facts = self._counting.facts(key)
+            census = facts.census if facts is not None else None
             functions.append(
                 Function(
                     name=demangle(symbol),
@@ -301,6 +385,24 @@ class _Builder:
         parts = (error.place, error.message, f"({error.hint})" if error.hint else None)
         message = " ".join(" ".join(part for part in parts if part).split())
         self.diagnostics.append(Diagnostic(Level.ERROR, place, message, arch=arch, layer=layer))
+
+
+def _anchor(artifact: Artifact) -> Artifact:
+    """An artifact without bytes that can be had again."""
+    if artifact.again is None:
+        return artifact
+    return msgspec.structs.replace(artifact, data=b"", packed=None)
+
+
+def _cut(artifact: Artifact, cubin: CubinFacts) -> Diagnostic:
+    noun = "section ends" if cubin.trailing == 1 else "sections end"
+    return Diagnostic(
+        Level.WARNING,
+        artifact.source.path,
+        f"{cubin.trailing} code {noun} within an instruction: the rest is not counted",
+        arch=cubin.arch,
+        layer="sass",
+    )
 
 
 def _toolchain(cubin: CubinFacts, artifact: Artifact, ptx_version: str | None) -> Toolchain:

@@ -1,37 +1,72 @@
-"""What a state holds of one cubin, by the digest of its bytes: read and counted once, then kept."""
+"""What a state holds of one cubin: read and counted in one pass, kept by its digest."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, TypeVar
+from array import array
+from functools import lru_cache
+from typing import TYPE_CHECKING, Self
 
 import msgspec
+import numpy as np
 
-from sassay.capture.decode import BatchDecoder, sass_facts
 from sassay.capture.lines import defined_at
-from sassay.containers.cubin import Cubin, read_cubin
-from sassay.errors import FormatError
+from sassay.capture.store import lines_digest
+from sassay.containers.cubin import read_cubin
+from sassay.containers.digest import code_hash
+from sassay.isa.sass import words as word
+from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for
 from sassay.model.artifact import SourceLocation, Toolchain
 from sassay.model.kernel import Launch, Resources
-from sassay.sources.record_cache import RecordCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from sassay.capture.decode import SassFacts
-    from sassay.capture.store import CodeArchive
-    from sassay.isa.sass import Disassembler
-    from sassay.model.artifact import Artifact
+    from numpy.typing import NDArray
+
+    from sassay.containers.cubin import Cubin
+
+_FAR = 1 << 20
+"""Code sections are decoded together where no more than so many bytes between them are lost."""
 
 
-class KernelFacts(msgspec.Struct, frozen=True):
+class Counts(msgspec.Struct, frozen=True, array_like=True):
+    """Instructions of one code section by opcode.
+
+    Attributes:
+        opcodes: Places in `CubinFacts.names`, ascending, as native u32.
+        counts: So many of each, as native u32.
+        left: The words that no table knows, 16 bytes each, in order.
+    """
+
+    opcodes: bytes
+    counts: bytes
+    left: bytes = b""
+
+    @classmethod
+    def of(cls, census: Mapping[str, int], places: Mapping[str, int]) -> Self:
+        """The counts of a sorted census, by the place of each opcode among all sorted names."""
+        return cls(
+            array("I", map(places.__getitem__, census)).tobytes(),
+            array("I", census.values()).tobytes(),
+        )
+
+    def census(self, names: Sequence[str]) -> dict[str, int]:
+        """The opcodes that are known, sorted."""
+        return dict(
+            zip(
+                map(names.__getitem__, array("I", self.opcodes)),
+                array("I", self.counts),
+                strict=True,
+            )
+        )
+
+
+class KernelFacts(msgspec.Struct, frozen=True, array_like=True):
     """One kernel of a cubin; `resources` as `read_cubin` gives them.
 
     Attributes:
         sass_ref: Digest of its code in a code store.
-        census: None where nothing could decode it.
-        spills: Bytes of spill loads and stores, None likewise.
+        counts: None where nothing could decode all of it.
     """
 
     symbol: str
@@ -40,191 +75,178 @@ class KernelFacts(msgspec.Struct, frozen=True):
     code_bytes: int
     digest: str
     sass_ref: str
-    census: dict[str, int] | None = None
-    spills: tuple[int, int] | None = None
+    counts: Counts | None
 
 
-class FunctionFacts(msgspec.Struct, frozen=True):
-    """One device function of a cubin; `key` names architecture and code."""
+class FunctionFacts(msgspec.Struct, frozen=True, array_like=True):
+    """One device function of a cubin; `digest` is that of its bytes alone."""
 
     symbol: str
-    key: str
+    digest: str
     code_bytes: int
-    census: dict[str, int] | None = None
-    spills: tuple[int, int] | None = None
-
-
-Record = TypeVar("Record", KernelFacts, FunctionFacts)
+    counts: Counts | None
 
 
 class CubinFacts(msgspec.Struct, frozen=True):
     """One cubin.
 
     Attributes:
-        nvdisasm: Version of what counted it, None where nothing could.
+        names: Opcodes, sorted; the counts name places in it.
+        counted_by: Version of the nvdisasm that was asked for what no table knows, None where
+            the tables alone answered, or nothing could.
         lines_ref: Digest of its line tables in a code store, None where it holds none.
         locations: Where its kernels are defined, as its line tables say, by symbol; None where
             nobody asked, since a front end's metadata said so.
+        trailing: Code sections with bytes behind their last whole instruction.
     """
 
     arch: str
     toolchain: Toolchain
-    nvdisasm: str | None
+    names: tuple[str, ...]
+    counted_by: str | None
     kernels: tuple[KernelFacts, ...]
     functions: tuple[FunctionFacts, ...]
     lines_ref: str | None = None
     locations: dict[str, SourceLocation] | None = None
+    trailing: int = 0
 
-    def answers(self, artifact: Artifact) -> bool:
-        """Whether nothing is missing for an artifact with these bytes."""
-        return self.lines_ref is None or self.locations is not None or not _unnamed(artifact)
+    @property
+    def complete(self) -> bool:
+        """Whether no word is left that a disassembler would have to be asked for."""
+        counts = [kernel.counts for kernel in self.kernels]
+        counts += [function.counts for function in self.functions]
+        return self.counted_by is not None or not any(each is None or each.left for each in counts)
 
 
-class CubinCache:
-    """Facts of earlier runs, and those of this one until they are counted.
+def analyze_cubin(
+    data: bytes | memoryview, *, artifact: str, locations: bool, tables: bool
+) -> CubinFacts:
+    """Read a cubin and count its instructions, as far as the learned tables know them.
 
     Args:
-        folder: Where records are kept; None keeps nothing between runs.
-        disassembler: A record counts while it names the version that this one has.
-        store: Where the code goes, or is promised.
-        decoder: Counts what is new.
-        wants: Whether an architecture is asked for; nothing is counted or kept of others.
+        data: The whole cubin.
+        artifact: Its place, for errors.
+        locations: Whether its line tables are to say where kernels are defined.
+        tables: Whether tables are used; without them every word is left.
+
+    Raises:
+        FormatError: It is no cubin that can be read.
     """
+    return facts_of(
+        read_cubin(data, artifact=artifact), artifact=artifact, locations=locations, tables=tables
+    )
 
-    def __init__(
-        self,
-        folder: Path | None,
-        disassembler: Disassembler,
-        store: CodeArchive,
-        decoder: BatchDecoder,
-        wants: Callable[[str], bool],
-    ) -> None:
-        self._records = RecordCache(folder, "cubins", CubinFacts)
-        self._disassembler = disassembler
-        self._store = store
-        self._decoder = decoder
-        self._wants = wants
-        self._reader = Rereader()
-        self._fresh: dict[str, CubinFacts] = {}
 
-    def facts(self, artifact: Artifact) -> CubinFacts:
-        """The facts of a cubin; its sections can be asked of the decoder once that is flushed.
-
-        Raises:
-            SassayError: It cannot be read.
-        """
-        digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
-        fresh = self._fresh.get(digest)
-        if fresh is not None and fresh.answers(artifact):
-            return fresh
-        known = self._records.load(digest)
-        if (
-            known is not None
-            and known.nvdisasm == self._disassembler.version(known.arch)
-            and known.answers(artifact)
-        ):
-            if self._wants(known.arch):
-                self._recall(known, artifact)
-            return known
-        cubin = read_cubin(self._reader.data(artifact), artifact=artifact.source.path)
-        if not self._wants(cubin.arch):
-            return CubinFacts(cubin.arch, cubin.toolchain, None, (), ())
-        facts = self._fresh[digest] = self._read(cubin, artifact)
-        return facts
-
-    def keep(self) -> None:
-        """Keep what was read in this run, once the decoder is flushed."""
-        for digest, facts in self._fresh.items():
-            self._records.save(digest, _counted(facts, self._decoder))
-        self._fresh.clear()
-
-    def _recall(self, facts: CubinFacts, artifact: Artifact) -> None:
-        for kernel in facts.kernels:
-            self._decoder.recall(
-                kernel.sass_ref, facts.arch, sass_facts(kernel.census, kernel.spills)
-            )
-        for function in facts.functions:
-            self._decoder.recall(
-                function.key, facts.arch, sass_facts(function.census, function.spills)
-            )
-        held = [kernel.sass_ref for kernel in facts.kernels]
-        if facts.lines_ref is not None:
-            held.append(facts.lines_ref)
-        self._store.promise(held, artifact)
-
-    def _read(self, cubin: Cubin, artifact: Artifact) -> CubinFacts:
-        kernels = []
-        for kernel in cubin.kernels:
-            sass_ref = self._store.put_sass(kernel.sass)
-            self._decoder.add(sass_ref, cubin.arch, kernel.sass.code)
-            kernels.append(
-                KernelFacts(
-                    symbol=kernel.symbol,
-                    launch=kernel.launch,
-                    resources=kernel.resources,
-                    code_bytes=len(kernel.code),
-                    digest=kernel.digest,
-                    sass_ref=sass_ref,
-                )
-            )
-        functions = []
-        for function in cubin.functions:
-            code = bytes(function.code)
-            key = f"{cubin.arch}:{hashlib.sha256(code).hexdigest()}"
-            self._decoder.add(key, cubin.arch, code)
-            functions.append(FunctionFacts(function.symbol, key, len(code)))
-        locations = None
-        if cubin.lines is not None and _unnamed(artifact):
-            locations = defined_at(cubin.lines, artifact=artifact.source.path)
-        return CubinFacts(
-            arch=cubin.arch,
-            toolchain=cubin.toolchain,
-            nvdisasm=self._disassembler.version(cubin.arch),
-            kernels=tuple(kernels),
-            functions=tuple(functions),
-            lines_ref=None if cubin.lines is None else self._store.put_lines(cubin.lines),
-            locations=locations,
+def facts_of(cubin: Cubin, *, artifact: str, locations: bool, tables: bool) -> CubinFacts:
+    """The facts of a cubin that was read; arguments as `analyze_cubin`."""
+    decoder = decoder_for(cubin.arch) if tables else None
+    codes = [kernel.code for kernel in cubin.kernels]
+    codes += [function.code for function in cubin.functions]
+    names, counts = _count(codes, decoder)
+    kernels = tuple(
+        KernelFacts(
+            symbol=kernel.symbol,
+            launch=kernel.launch,
+            resources=kernel.resources,
+            code_bytes=len(kernel.code),
+            digest=kernel.digest,
+            sass_ref=kernel.sass_digest,
+            counts=counted,
         )
+        for kernel, counted in zip(cubin.kernels, counts, strict=False)
+    )
+    functions = tuple(
+        FunctionFacts(function.symbol, code_hash(function.code).hex(), len(function.code), counted)
+        for function, counted in zip(cubin.functions, counts[len(kernels) :], strict=True)
+    )
+    defined = None
+    if cubin.lines is not None and locations:
+        defined = defined_at(cubin.lines, artifact=artifact)
+    return CubinFacts(
+        arch=cubin.arch,
+        toolchain=cubin.toolchain,
+        names=names,
+        counted_by=None,
+        kernels=kernels,
+        functions=functions,
+        lines_ref=None if cubin.lines is None else lines_digest(cubin.lines),
+        locations=defined,
+        trailing=sum(len(code) % word.WORD_BYTES != 0 for code in codes),
+    )
 
 
-def _unnamed(artifact: Artifact) -> bool:
-    return artifact.compile is None or artifact.compile.location is None
+def _count(
+    codes: Sequence[memoryview], decoder: TableDecoder | None
+) -> tuple[tuple[str, ...], list[Counts]]:
+    """The opcodes that occur, sorted, and the counts of each section."""
+    if decoder is None:
+        return (), [Counts(b"", b"", bytes(code)) for code in codes]
+    sections = [word.section_words(code) for code in codes]
+    found: list[tuple[NDArray[np.intp], NDArray[np.intp], bytes]] = []
+    size = len(decoder.names) + 1
+    used = np.zeros(size, dtype=bool)
+    for words, ids in zip(sections, _decoded(codes, sections, decoder), strict=True):
+        counted = np.bincount(ids + 1, minlength=size)
+        left = b""
+        if counted[0]:
+            left = words[ids == UNKNOWN].tobytes()
+            counted[0] = 0
+        present = np.flatnonzero(counted)
+        used[present] = True
+        found.append((present, counted[present], left))
+    order, place = _name_order(decoder)
+    # Places among the names that occur, in the order of the names.
+    ranks = np.cumsum(used[order]) - 1
+    counts = []
+    for present, counted, left in found:
+        ranked = ranks[place[present]]
+        ascending = ranked.argsort()
+        counts.append(
+            Counts(
+                ranked[ascending].astype(np.uint32).tobytes(),
+                counted[ascending].astype(np.uint32).tobytes(),
+                left,
+            )
+        )
+    names = tuple(decoder.names[i - 1] for i in order.tolist() if used[i])
+    return names, counts
 
 
-def _counted(facts: CubinFacts, decoder: BatchDecoder) -> CubinFacts:
-    kernels = [_with_counts(kernel, decoder.facts(kernel.sass_ref)) for kernel in facts.kernels]
-    functions = [_with_counts(each, decoder.facts(each.key)) for each in facts.functions]
-    return msgspec.structs.replace(facts, kernels=tuple(kernels), functions=tuple(functions))
+@lru_cache(maxsize=32)
+def _name_order(decoder: TableDecoder) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Ids plus one in the order of their names, and the place of each in that order."""
+    order = np.array(sorted(range(len(decoder.names)), key=decoder.names.__getitem__), np.intp) + 1
+    place = np.zeros(len(order) + 1, np.intp)
+    place[order] = np.arange(len(order))
+    return order, place
 
 
-def _with_counts(record: Record, counted: SassFacts | None) -> Record:
-    """The same kernel or function with its census; unchanged where nothing could decode it."""
-    if counted is None:
-        return record
-    return msgspec.structs.replace(record, census=counted.census, spills=counted.spills)
+def _decoded(
+    codes: Sequence[memoryview], sections: Sequence[word.Words], decoder: TableDecoder
+) -> list[NDArray[np.int32]]:
+    """The opcode ids of each section; sections that lie side by side are decoded in one call."""
+    starts = [_address(words) for words in sections]
+    total = sum(len(words) for words in sections)
+    held = [
+        (start, len(words)) for start, words in zip(starts, sections, strict=True) if len(words)
+    ]
+    first = min((start for start, _ in held), default=0)
+    last = max((start + count * word.WORD_BYTES for start, count in held), default=0)
+    whole = memoryview(codes[0].obj) if codes else memoryview(b"")
+    base = _address(np.frombuffer(whole, np.uint8)) if len(whole) else 0
+    if (
+        any(code.obj is not whole.obj for code in codes)
+        or last - first - total * word.WORD_BYTES > _FAR
+        or any((start - first) % word.WORD_BYTES for start, _ in held)
+        or not base <= first <= last <= base + len(whole)
+    ):
+        return [decoder.decode(words) for words in sections]
+    ids = decoder.decode(word.section_words(whole[first - base : last - base]))
+    return [
+        ids[(start - first) // word.WORD_BYTES :][: len(words)]
+        for start, words in zip(starts, sections, strict=True)
+    ]
 
 
-class Rereader:
-    """The bytes of artifacts that a source announced without them, each file read in one go."""
-
-    def __init__(self) -> None:
-        self._again: object = None
-        self._stream: Iterator[Artifact] = iter(())
-
-    def data(self, artifact: Artifact) -> bytes:
-        """The bytes of an artifact.
-
-        Raises:
-            SassayError: The file does not hold it any more.
-        """
-        if artifact.data or artifact.again is None:
-            return artifact.data
-        for fresh in (False, True):
-            if fresh or self._again is not artifact.again:
-                self._again = artifact.again
-                self._stream = iter(artifact.again())
-            # Artifacts are asked for in the order of the file, so the stream need not start anew.
-            for found in self._stream:
-                if found.source == artifact.source:
-                    return found.data
-        raise FormatError("changed while it was read", artifact=artifact.source.path)
+def _address(values: NDArray[np.generic]) -> int:
+    return int(values.__array_interface__["data"][0])

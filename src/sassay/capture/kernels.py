@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sassay.capture.analysis_cache import EntryFacts
+    from sassay.capture.counting import SassFacts
     from sassay.model.artifact import CompileInfo, Scalar, Source, SourceLocation, Toolchain
 
 ID_DIGITS = 12
@@ -148,21 +149,20 @@ def merge(drafts: dict[str, Draft], draft: Draft) -> None:
         known.absorb(draft)
 
 
-def finish(draft: Draft, sass: Census | None, spills: tuple[int, int] | None) -> Kernel:
+def finish(draft: Draft, sass: SassFacts | None) -> Kernel:
     """The kernel of a draft, now that its SASS has been counted.
 
     Args:
         draft: What is known without decoding.
-        sass: Its census; None where the input holds no SASS or nothing could decode it.
-        spills: Bytes of spill loads and stores; None where unknown.
+        sass: What was counted; None where the input holds no SASS or nothing could decode it.
     """
     resources = draft.resources
-    if spills is not None:
+    if sass is not None:
+        loads, stores = sass.spills
         resources = msgspec.structs.replace(
-            resources, spill_load_bytes=spills[0], spill_store_bytes=spills[1]
+            resources, spill_load_bytes=loads, spill_store_bytes=stores
         )
     ptx = _ordered(draft.ptx_census)
-    sass = _ordered(sass)
     return Kernel(
         id=draft.id,
         name=draft.name,
@@ -175,10 +175,10 @@ def finish(draft: Draft, sass: Census | None, spills: tuple[int, int] | None) ->
         resources=resources,
         code_bytes=draft.code_bytes,
         digest=draft.digest,
-        instructions=Layered(ptx=ptx, sass=sass),
+        instructions=Layered(ptx=ptx, sass=sass.census if sass else None),
         categories=Layered(
             ptx=None if ptx is None else summarize(Layer.PTX, ptx),
-            sass=None if sass is None else summarize(Layer.SASS, sass),
+            sass=sass.categories if sass else None,
         ),
         toolchains=tuple(sorted(draft.toolchains, key=_toolchain_order)),
         metadata=draft.metadata,

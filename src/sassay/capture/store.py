@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import tempfile
 import threading
 import weakref
+from functools import partial
 from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
 import zstandard
 
 from sassay.containers.cubin import read_cubin
+from sassay.containers.digest import digest_of_sass
 from sassay.errors import FormatError, InputError, LimitError, SassayError
 from sassay.model.artifact import ArtifactKind
 from sassay.model.code import SassCode
 from sassay.model.lines import LineSections
+from sassay.sources.content import Rereader, content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sassay.model.artifact import Artifact
+    from sassay.capture.counting import SassFacts
+    from sassay.containers.cubin import Cubin, CubinKernel
+    from sassay.model.artifact import Artifact, Source
 
 MAX_BLOB = 1 << 29
 """Most bytes of one blob, unpacked."""
@@ -52,6 +58,7 @@ class CodeArchive:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - lives as long as the archive
         weakref.finalize(self, self._file.close)
         self._index: dict[str, tuple[int, int]] = {}
@@ -61,6 +68,11 @@ class CodeArchive:
         self._end = 0
         self._sources: list[BlobSource] = []
         self._packer = zstandard.ZstdCompressor(level=_LEVEL)
+        self._rereader = Rereader()
+        self._open_artifact: Artifact | None = None
+        self._open: dict[str, Callable[[], bytes]] = {}
+        self.counted: dict[str, SassFacts] = {}
+        """What states of this run counted in code sections, by digest."""
 
     def put_sass(self, code: SassCode) -> str:
         """Keep a code section.
@@ -68,7 +80,15 @@ class CodeArchive:
         Returns:
             The digest under which it is kept.
         """
-        return self._put(b"S" + msgspec.msgpack.encode(code))
+        return self._put(b"S" + msgspec.msgpack.encode(code), digest_of_sass(code))
+
+    def put_cubin(self, cubin: Cubin) -> None:
+        """Keep the code of all kernels of a cubin, and its line tables."""
+        for kernel in cubin.kernels:
+            blob = b"S" + msgspec.msgpack.encode(kernel.sass)
+            self._put(blob, kernel.sass_digest)
+        if cubin.lines is not None:
+            self.put_lines(cubin.lines)
 
     def put_ptx(self, text: str) -> str:
         """Keep a PTX module.
@@ -76,7 +96,8 @@ class CodeArchive:
         Returns:
             The digest under which it is kept.
         """
-        return self._put(b"P" + text.encode("utf-8", "surrogatepass"))
+        blob = b"P" + text.encode("utf-8", "surrogatepass")
+        return self._put(blob, _plain_digest(blob))
 
     def put_lines(self, sections: LineSections) -> str:
         """Keep the line tables of a cubin.
@@ -84,7 +105,8 @@ class CodeArchive:
         Returns:
             The digest under which they are kept.
         """
-        return self._put(b"L" + msgspec.msgpack.encode(sections, order="deterministic"))
+        blob = _lines_blob(sections)
+        return self._put(blob, _plain_digest(blob))
 
     @staticmethod
     def ptx_digest(text: bytes) -> str:
@@ -140,6 +162,8 @@ class CodeArchive:
             digests: As an earlier run got them from `put_sass` or `put_ptx` for this artifact.
             artifact: What holds the code; its whole file is read again where it came without bytes.
         """
+        if artifact.again is not None:
+            artifact = msgspec.structs.replace(artifact, data=b"", packed=None)
         with self._lock:
             for digest in digests:
                 self._promised.setdefault(digest, artifact)
@@ -160,11 +184,12 @@ class CodeArchive:
         return packed
 
     def close(self) -> None:
-        """Give back the temporary file."""
+        """Give back files."""
+        self._rereader.close()
+        self._open_artifact, self._open = None, {}
         self._file.close()
 
-    def _put(self, blob: bytes) -> str:
-        digest = hashlib.sha256(blob).hexdigest()[:40]
+    def _put(self, blob: bytes, digest: str) -> str:
         with self._lock:
             if digest in self._index or digest in self._raw:
                 return digest
@@ -179,53 +204,130 @@ class CodeArchive:
                 self._end += len(packed)
         return digest
 
-    def _find(self, digest: str) -> bytes:
-        with self._lock:
-            held = self._held(digest)
+    def prefetch(self, digests: Iterable[str]) -> None:
+        """Have promised code at hand before it is asked for: each file is read once, in order.
+
+        Args:
+            digests: What will be asked for; what cannot be had is left out.
+        """
+        wanted: dict[tuple[int, Source], tuple[Artifact, set[str]]] = {}
+        for digest in digests:
             artifact = self._promised.get(digest)
-            sources = list(self._sources)
-        if held is not None:
-            return held
-        if artifact is not None:
-            self._fulfil(artifact)
-            with self._lock:
-                held = self._held(digest)
-            if held is not None:
-                return held
-        for source in sources:
+            if artifact is not None and digest not in self._raw and digest not in self._index:
+                key = (id(artifact.again), artifact.source)
+                wanted.setdefault(key, (artifact, set()))[1].add(digest)
+        order = {again: number for number, (again, _) in enumerate(wanted)}
+        for key in sorted(wanted, key=lambda key: (order[key[0]], natural_key(key[1].path))):
+            artifact, some = wanted[key]
+            with contextlib.suppress(SassayError):
+                for digest in sorted(some):
+                    blob = self._promised_blob(artifact, digest)
+                    if blob is not None:
+                        self._put(blob, digest)
+
+    def _find(self, digest: str) -> bytes:
+        """The packed blob."""
+        packed = self._stored(digest)
+        if packed is not None:
+            return packed
+        blob = self._unpacked(digest)
+        if blob is not None:
+            return self._packer.compress(blob)
+        for source in tuple(self._sources):
             packed = source.blob(digest)
             if packed is not None:
                 return packed
         raise InputError("no such code", artifact=f"code {digest}")
 
-    def _held(self, digest: str) -> bytes | None:
-        raw = self._raw.get(digest)
-        if raw is not None:
-            return self._packer.compress(raw)
-        place: tuple[int, int] | None = self._index.get(digest)
-        if place is None:
-            return None
-        self._file.seek(place[0])
-        return self._file.read(place[1])
-
-    def _fulfil(self, artifact: Artifact) -> None:
-        """Put the code of an artifact, and of all that lie in one file with it."""
-        for found in artifact.again() if artifact.again is not None else (artifact,):
-            if found.kind is ArtifactKind.PTX:
-                self.put_ptx(found.data.decode("utf-8", "replace"))
-                continue
-            with contextlib.suppress(SassayError):  # what cannot be read was said when it was found
-                cubin = read_cubin(found.data, artifact=found.source.path)
-                for kernel in cubin.kernels:
-                    self.put_sass(kernel.sass)
-                if cubin.lines is not None:
-                    self.put_lines(cubin.lines)
-
     def _get(self, digest: str) -> bytes:
+        blob = self._unpacked(digest) if digest not in self._index else None
+        return unpack(self._find(digest), digest) if blob is None else blob
+
+    def _stored(self, digest: str) -> bytes | None:
+        """A packed blob that was put."""
+        with self._lock:
+            place: tuple[int, int] | None = self._index.get(digest)
+            if place is None:
+                return None
+            self._file.seek(place[0])
+            return self._file.read(place[1])
+
+    def _unpacked(self, digest: str) -> bytes | None:
+        """A blob that was put and not packed yet, or that was promised."""
         raw = self._raw.get(digest)
         if raw is not None:
             return raw
-        return unpack(self._find(digest), digest)
+        artifact = self._promised.get(digest)
+        if artifact is None:
+            return None
+        with contextlib.suppress(SassayError):  # said when the artifact was read
+            return self._promised_blob(artifact, digest)
+        return None
+
+    def _promised_blob(self, artifact: Artifact, digest: str) -> bytes | None:
+        """The blob of a digest that was promised of an artifact.
+
+        The artifact that was read last is kept: its kernels are asked for one after the other.
+        """
+        with self._reading:
+            if self._open_artifact is not artifact:
+                self._open_artifact, self._open = None, {}
+                self._open = _blobs(self._rereader.filled(artifact))
+                self._open_artifact = artifact
+            make = self._open.get(digest)
+            return make() if make is not None else None
+
+
+def _blobs(artifact: Artifact) -> dict[str, Callable[[], bytes]]:
+    """What makes each blob of an artifact, by digest."""
+    data = content(artifact)
+    if artifact.kind is ArtifactKind.PTX:
+        blob = b"P" + bytes(data).decode("utf-8", "replace").encode()
+        return {_plain_digest(blob): lambda: blob}
+    cubin = read_cubin(data, artifact=artifact.source.path)
+    found: dict[str, Callable[[], bytes]] = {
+        kernel.sass_digest: partial(_sass_blob, kernel) for kernel in cubin.kernels
+    }
+    lines = cubin.lines
+    if lines is not None:
+        found[lines_digest(lines)] = lambda: _lines_blob(lines)
+    return found
+
+
+def _sass_blob(kernel: CubinKernel) -> bytes:
+    return b"S" + msgspec.msgpack.encode(kernel.sass)
+
+
+def _lines_blob(lines: LineSections) -> bytes:
+    return b"L" + msgspec.msgpack.encode(lines, order="deterministic")
+
+
+def lines_digest(lines: LineSections) -> str:
+    """The digest under which `CodeArchive.put_lines` would keep line tables."""
+    return _plain_digest(_lines_blob(lines))
+
+
+def natural_key(path: str) -> tuple[tuple[int, str], ...]:
+    """Sorts `lib.so!fatbin.2` before `lib.so!fatbin.10`, as they lie in the file."""
+    return tuple(
+        (int(part), "") if part.isdigit() and part.isascii() else (-1, part)
+        for part in re.split(r"(\d+)", path)
+    )
+
+
+def _plain_digest(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()[:40]
+
+
+def _matches(blob: bytes, digest: str) -> bool:
+    if _plain_digest(blob) == digest:  # PTX, line tables, and SASS of captures before 0.3
+        return True
+    if blob[:1] != b"S":
+        return False
+    try:
+        return digest_of_sass(msgspec.msgpack.decode(blob[1:], type=SassCode)) == digest
+    except msgspec.DecodeError:
+        return False
 
 
 def unpack(packed: bytes, digest: str) -> bytes:
@@ -243,6 +345,6 @@ def unpack(packed: bytes, digest: str) -> bytes:
         blob = zstandard.ZstdDecompressor().decompress(packed, max_output_size=MAX_BLOB)
     except zstandard.ZstdError as error:
         raise FormatError(f"damaged: {error}", artifact=artifact) from error
-    if hashlib.sha256(blob).hexdigest()[:40] != digest:
+    if not _matches(blob, digest):
         raise FormatError("does not match its digest: damaged", artifact=artifact)
     return blob

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sassay.containers import limits
+from sassay.containers.digest import code_hash
 from sassay.containers.elf import SHT_REL, SHT_RELA, STT_OBJECT, Elf, Section
 from sassay.containers.mangled import stable_symbol
 from sassay.errors import LimitError
@@ -20,11 +21,15 @@ from sassay.errors import LimitError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 _BANK = re.compile(r"\.nv\.constant([1-9]\d?)(?:\.(.+))?", re.DOTALL)
 _INSTRUCTION = 16
 _LDCU = 0x7AC
 _LDCU_OFFSET = 0x1FFFE000000000
 _BAR = 0xB1D
+_BANK_BITS = 0x1F << 54
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class SharedBank:
             begin, size = extent
             found.append((f"c{self.number}+{offset - begin}", self.content[begin : begin + size]))
         return found
+
+    @cached_property
+    def hash(self) -> bytes:
+        """`code_hash` of the content, taken once for all kernels."""
+        return code_hash(self.content)
 
     @cached_property
     def _address_at(self) -> dict[int, str]:
@@ -139,7 +149,44 @@ class ConstantBanks:
         return fills
 
 
-def constant_operands(code: bytes) -> dict[int, list[int]] | None:
+class CodeSpan:
+    """The code sections of one cubin, searched together for their constant-bank operands.
+
+    They lie side by side, and one pass over all of them costs less than a few calls for each.
+
+    Args:
+        elf: The cubin.
+        sections: Its code sections, of 16-byte instructions.
+    """
+
+    def __init__(self, elf: Elf, sections: Sequence[Section]) -> None:
+        self._elf = elf
+        held = [section for section in sections if section.size]
+        self._start = min((section.offset for section in held), default=0)
+        self._end = max((section.offset + section.size for section in held), default=0)
+        total = sum(section.size for section in held)
+        # Sections that are far apart are searched one by one.
+        self._together = self._end - self._start <= total + total // 4 + _INSTRUCTION * 256
+
+    def operands(self, section: Section) -> dict[int, list[int]] | None:
+        """As `constant_operands` of one section."""
+        if section.size % _INSTRUCTION:
+            return None
+        shift = section.offset - self._start
+        if not self._together or shift % _INSTRUCTION or not section.size:
+            return constant_operands(self._elf.content(section))
+        places, pairs = self._found
+        first, last = places.searchsorted(
+            [shift // _INSTRUCTION, (shift + section.size) // _INSTRUCTION]
+        )
+        return _by_bank(pairs[first:last])
+
+    @cached_property
+    def _found(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        return _operands(self._elf.data[self._start : self._end])
+
+
+def constant_operands(code: bytes | memoryview) -> dict[int, list[int]] | None:
     """Byte offsets of the constant-bank operands of 16-byte instructions, by bank, banks 1 up.
 
     Operand forms 3 and 5 (bits 9..11) take a constant as their third or second operand; bits
@@ -147,19 +194,29 @@ def constant_operands(code: bytes) -> dict[int, list[int]] | None:
     number there). That names just what nvdisasm prints, for all kernels of bitsandbytes for sm_75
     to sm_120 and our own. None: the code is no whole number of instructions.
     """
-    import numpy as np  # noqa: PLC0415 - loaded with the first cubin that shares constants
-
     if len(code) % _INSTRUCTION:
         return None
-    low = np.frombuffer(code, "<u8")[::2]
+    return _by_bank(_operands(code)[1])
+
+
+def _operands(code: bytes | memoryview) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """The instructions that name a bank from 1 up, and `bank << 16 | offset` of each."""
+    import numpy as np  # noqa: PLC0415 - loaded with the first cubin that shares constants
+
+    low = np.frombuffer(code, "<u8", count=len(code) // _INSTRUCTION * 2)[::2]
+    places = np.flatnonzero(low & np.uint64(_BANK_BITS))
+    low = low[places]
     form = low & np.uint64(0xE00)
-    low = low[(form == np.uint64(0x600)) | (form == np.uint64(0xA00))]
     opcode = low & np.uint64(0xFFF)
+    named = ((form == np.uint64(0x600)) | (form == np.uint64(0xA00))) & (opcode != np.uint64(_BAR))
+    low, opcode, places = low[named], opcode[named], places[named]
     low = np.where(opcode == np.uint64(_LDCU), low + (low & np.uint64(_LDCU_OFFSET)), low)
-    low = low[opcode != np.uint64(_BAR)]
-    pairs = ((low >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64)
+    return places, ((low >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64)
+
+
+def _by_bank(pairs: NDArray[np.int64]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     # A set: `np.unique` costs more than all the rest on a kernel's few hundred operands.
-    for pair in sorted(set(pairs[pairs > 0xFFFF].tolist())):
+    for pair in sorted(set(pairs.tolist())):
         found.setdefault(pair >> 16, []).append(pair & 0xFFFF)
     return found

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sassay.containers import limits
 from sassay.containers.arch import VOLTA, arch_name, arch_number
-from sassay.containers.constants import ConstantBanks, constant_operands
-from sassay.containers.digest import code_digest
+from sassay.containers.constants import CodeSpan, ConstantBanks
+from sassay.containers.digest import code_digest, code_hash, sass_digest
 from sassay.containers.elf import (
     EM_CUDA,
     ET_REL,
@@ -54,19 +54,34 @@ class CubinKernel:
 
     Attributes:
         symbol: Its name in the symbol table.
-        code: The bytes of its section (those of `sass.code`, not copied).
-        sass: Code, relocations and constants, as a store keeps them.
+        code: The bytes of its section, not copied.
         resources: What a launch needs; the spill fields are None.
         launch: Launch attributes.
         digest: 40 hexadecimal digits, see `digest.code_digest`.
+        sass_digest: 40 hexadecimal digits, see `digest.sass_digest`: that of `sass`.
     """
 
     symbol: str
     code: memoryview
-    sass: SassCode
     resources: Resources
     launch: Launch
     digest: str
+    sass_digest: str
+    _arch: str
+    _relocations: tuple[Relocation, ...]
+    _constants: tuple[tuple[int, bytes], ...]
+    _constant_symbols: tuple[tuple[int, int, str], ...]
+
+    @property
+    def sass(self) -> SassCode:
+        """Code, relocations and constants, as a store keeps them; the code is copied."""
+        return SassCode(
+            arch=self._arch,
+            code=bytes(self.code),
+            relocations=self._relocations,
+            constants=self._constants,
+            constant_symbols=self._constant_symbols,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,7 @@ class _Context:
     relocations: dict[int, tuple[Section, ...]]
     totals: SymbolTotals
     banks: ConstantBanks
+    span: CodeSpan
 
 
 def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
@@ -133,8 +149,22 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
     for section in elf.sections:
         if section.type in {SHT_REL, SHT_RELA} and section.size:
             relocations[section.info] = (*relocations.get(section.info, ()), section)
+    texts = [s for s in elf.sections if s.name.startswith(TEXT) and s.flags & SHF_EXECINSTR]
+    for section in texts:
+        if section.size > limits.MAX_CODE_BYTES:
+            raise LimitError(
+                f"{section.size} bytes of code, at most {limits.MAX_CODE_BYTES} are read",
+                artifact=artifact,
+                place=f"section {section.name}, offset {section.offset:#x}",
+            )
     context = _Context(
-        elf, arch, arch_number(elf) >= VOLTA, relocations, symbol_totals(elf), ConstantBanks(elf)
+        elf,
+        arch,
+        arch_number(elf) >= VOLTA,
+        relocations,
+        symbol_totals(elf),
+        ConstantBanks(elf),
+        CodeSpan(elf, texts),
     )
     entries = {
         (symbol.name, symbol.section): (index, bool(symbol.other & _ENTRY))
@@ -143,17 +173,9 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
     }
     kernels: list[CubinKernel] = []
     functions: list[CubinFunction] = []
-    for section in elf.sections:
-        if not section.name.startswith(TEXT) or not section.flags & SHF_EXECINSTR:
-            continue
+    for section in texts:
         symbol = section.name.removeprefix(TEXT)
         index, is_entry = entries.get((symbol, section.index), (-1, False))
-        if section.size > limits.MAX_CODE_BYTES:
-            raise LimitError(
-                f"{section.size} bytes of code, at most {limits.MAX_CODE_BYTES} are read",
-                artifact=artifact,
-                place=f"section {section.name}, offset {section.offset:#x}",
-            )
         if is_entry:
             kernels.append(_read_kernel(context, symbol, index, section))
         else:
@@ -166,7 +188,8 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
 
 def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> CubinKernel:
     elf = context.elf
-    code = bytes(elf.content(text))
+    code = elf.content(text)
+    hashed = code_hash(code)
     info = section_info(elf, elf.by_name.get(f".nv.info.{symbol}"))
     launch = launch_of(info)
     resources = resources_of(
@@ -179,49 +202,63 @@ def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> C
     symbols = banks.owned_symbols(symbol)
     labelled += [(f"own{number}+{offset}", name.encode()) for number, offset, name in symbols]
     constants: list[tuple[int, bytes]] = list(owned)
+    hashes = [(number, code_hash(content)) for number, content in owned]
     if banks.shared:
-        operands = constant_operands(code) if context.wide else None
+        operands = context.span.operands(text) if context.wide else None
         for bank in banks.shared:
             offsets = operands.get(bank.number) if operands is not None else ()
             if offsets is None:
                 continue
             constants.append((bank.number, bank.content))
+            hashes.append((bank.number, bank.hash))
             symbols += [(bank.number, offset, name) for offset, name in bank.addresses]
             labelled += bank.named(offsets)
-    digest = code_digest(
-        arch=context.arch,
+    ordered = tuple(sorted(symbols))
+    return CubinKernel(
+        symbol=symbol,
         code=code,
-        relocations=relocations,
-        constants=labelled,
-        launch=launch,
         resources=resources,
-        info=info,
+        launch=launch,
+        digest=code_digest(
+            arch=context.arch,
+            code=hashed,
+            relocations=relocations,
+            constants=labelled,
+            launch=launch,
+            resources=resources,
+            info=info,
+        ),
+        sass_digest=sass_digest(
+            arch=context.arch,
+            code=hashed,
+            relocations=relocations,
+            constants=hashes,
+            constant_symbols=ordered,
+        ),
+        _arch=context.arch,
+        _relocations=relocations,
+        _constants=tuple(sorted(constants)),
+        _constant_symbols=ordered,
     )
-    sass = SassCode(
-        arch=context.arch,
-        code=code,
-        relocations=relocations,
-        constants=tuple(sorted(constants)),
-        constant_symbols=tuple(sorted(symbols)),
-    )
-    return CubinKernel(symbol, memoryview(code), sass, resources, launch, digest)
 
 
 def _read_function(context: _Context, symbol: str, text: Section) -> CubinFunction:
-    code = bytes(context.elf.content(text))
+    code = context.elf.content(text)
     digest = code_digest(
         arch=context.arch,
-        code=code,
+        code=code_hash(code),
         relocations=_relocations(context, text),
         constants=(),
         launch=Launch(),
         resources=Resources(),
         info=(),
     )
-    return CubinFunction(symbol, memoryview(code), digest)
+    return CubinFunction(symbol, code, digest)
 
 
 def _relocations(context: _Context, text: Section) -> tuple[Relocation, ...]:
+    if text.index not in context.relocations:
+        return ()
     elf = context.elf
     return tuple(
         sorted(

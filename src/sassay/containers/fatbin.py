@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sassay.containers import limits
 from sassay.containers.decompress import decompress_lz4_block, decompress_zstd
-from sassay.containers.elf import ET_REL, read_elf
+from sassay.containers.elf import ET_REL, Elf, Section, read_elf
 from sassay.containers.elf import MAGIC as ELF_MAGIC
 from sassay.errors import FormatError, LimitError
 from sassay.model.artifact import ArtifactKind
@@ -70,6 +70,11 @@ class FatbinEntry:
     _payload: memoryview = field(repr=False)
     _artifact: str = field(repr=False)
 
+    @property
+    def stored(self) -> memoryview:
+        """The payload as it lies in the file, not copied."""
+        return self._payload
+
     def data(self) -> bytes:
         """The payload, decompressed; PTX comes without its trailing NULs.
 
@@ -77,19 +82,52 @@ class FatbinEntry:
             FormatError: The payload does not decompress to the size that its header claims.
             LimitError: It claims more than `limits.MAX_FATBIN_ENTRY_BYTES`.
         """
-        place = f"fatbin entry {self.index}, offset {self.offset:#x}"
-        if self.compressed is None:
-            content = bytes(self._payload)
-        else:
-            expand = decompress_lz4_block if self.compressed == "lz4" else decompress_zstd
-            content = expand(
-                self._payload, size=self.uncompressed_size, artifact=self._artifact, place=place
+        return bytes(
+            unpack_entry(
+                self._payload,
+                kind=self.kind,
+                compressed=self.compressed,
+                size=self.uncompressed_size,
+                artifact=self._artifact,
+                place=f"fatbin entry {self.index}, offset {self.offset:#x}",
             )
-        if self.kind is ArtifactKind.PTX:
-            return content.rstrip(b"\0")
-        if content[:4] != ELF_MAGIC:
-            raise FormatError("the entry holds no ELF file", artifact=self._artifact, place=place)
-        return content
+        )
+
+
+def unpack_entry(
+    stored: bytes | memoryview,
+    *,
+    kind: ArtifactKind,
+    compressed: str | None,
+    size: int,
+    artifact: str,
+    place: str | None = None,
+) -> bytes | memoryview:
+    """The content of an entry; a plain cubin is not copied, PTX loses its trailing NULs.
+
+    Args:
+        stored: The payload.
+        kind: What it must hold.
+        compressed: `lz4`, `zstd` or None.
+        size: Bytes once decompressed.
+        artifact: The name that errors carry.
+        place: The place in it.
+
+    Raises:
+        FormatError: It does not decompress to `size` bytes, or holds something else.
+        LimitError: It claims more than `limits.MAX_FATBIN_ENTRY_BYTES`.
+    """
+    content: bytes | memoryview = stored
+    if compressed is not None:
+        expand = decompress_lz4_block if compressed == "lz4" else decompress_zstd
+        content = expand(
+            memoryview(stored), size=size, artifact=artifact, place=place or "its only entry"
+        )
+    if kind is ArtifactKind.PTX:
+        return bytes(content).rstrip(b"\0")
+    if content[:4] != ELF_MAGIC:
+        raise FormatError("the entry holds no ELF file", artifact=artifact, place=place)
+    return content
 
 
 def find_fatbins(
@@ -123,17 +161,8 @@ def find_fatbins(
         )
         return
     elf = read_elf(view, artifact=artifact)
-    sections = [
-        s
-        for s in elf.sections
-        if s.name in {LINKED_SECTION, RELOCATABLE_SECTION} and elf.content(s)
-    ]
-    linked = elf.type != ET_REL and any(s.name == LINKED_SECTION for s in sections)
     index = 0
-    for section in sections:
-        if linked and not relocatable and section.name == RELOCATABLE_SECTION:
-            note(f"{RELOCATABLE_SECTION} left out: its kernels before device linking")
-            continue
+    for section in fatbin_sections(elf, relocatable=relocatable, note=note):
         end = section.offset + section.size
         for entry in _walk(
             view,
@@ -148,6 +177,28 @@ def find_fatbins(
             index = entry.index + 1
 
 
+def fatbin_sections(elf: Elf, *, relocatable: bool, note: Callable[[str], None]) -> list[Section]:
+    """The sections of a host file whose fatbins are read, in the order of the file.
+
+    Args:
+        elf: The file.
+        relocatable: Also what a linked library keeps in `__nv_relfatbin`.
+        note: Told of a section that was left out.
+    """
+    sections = [
+        s
+        for s in elf.sections
+        if s.name in {LINKED_SECTION, RELOCATABLE_SECTION} and elf.content(s)
+    ]
+    linked = elf.type != ET_REL and any(s.name == LINKED_SECTION for s in sections)
+    if linked and not relocatable:
+        for section in sections:
+            if section.name == RELOCATABLE_SECTION:
+                note(f"{RELOCATABLE_SECTION} left out: its kernels before device linking")
+        return [section for section in sections if section.name == LINKED_SECTION]
+    return sections
+
+
 def _walk(
     view: memoryview,
     *,
@@ -160,10 +211,10 @@ def _walk(
 ) -> Iterator[FatbinEntry]:
     position = _skip_zeros(view, start, end)
     while position < end:
-        first, last = _read_header(view, position, end, artifact)
+        first, last = parse_header(view[position:], position, end, artifact)
         place = first
         while place < last:
-            entry, following = _read_entry(
+            entry, following = parse_entry(
                 view, place, last, section=section, index=index, artifact=artifact
             )
             if isinstance(entry, FatbinEntry):
@@ -193,11 +244,24 @@ def _skip_zeros(view: memoryview, start: int, end: int) -> int:
     return end
 
 
-def _read_header(view: memoryview, position: int, end: int, artifact: str) -> tuple[int, int]:
+def parse_header(
+    header: memoryview, position: int, end: int, artifact: str = ""
+) -> tuple[int, int]:
+    """Where the entries of a fatbin begin and end.
+
+    Args:
+        header: Its first bytes.
+        position: Its offset in the file.
+        end: Of what may hold it.
+        artifact: The name that errors carry.
+
+    Raises:
+        FormatError: It is no fatbin, or one that does not fit.
+    """
     place = f"offset {position:#x}"
-    if end - position < _HEADER.size:
+    if end - position < _HEADER.size or len(header) < _HEADER.size:
         raise FormatError("fatbin header is cut", artifact=artifact, place=place)
-    magic, version, size, total = _HEADER.unpack_from(view, position)
+    magic, version, size, total = _HEADER.unpack_from(header)
     if magic != MAGIC:
         raise FormatError(
             f"fatbin magic {magic:#010x}, expected {MAGIC:#010x}", artifact=artifact, place=place
@@ -218,11 +282,31 @@ def _read_header(view: memoryview, position: int, end: int, artifact: str) -> tu
     return position + size, position + size + total
 
 
-def _read_entry(
-    view: memoryview, position: int, end: int, *, section: str, index: int, artifact: str
+def parse_entry(
+    view: memoryview,
+    position: int,
+    end: int,
+    *,
+    section: str,
+    index: int,
+    artifact: str,
+    shift: int = 0,
 ) -> tuple[FatbinEntry | str, int]:
-    """The entry, or what it is when of no kind that sassay reads; and where the next begins."""
-    place = f"fatbin entry {index}, offset {position:#x}"
+    """The entry, or what it is when of no kind that sassay reads; and where the next begins.
+
+    Args:
+        view: What holds it.
+        position: Where it begins in the view.
+        end: Of its fatbin in the view.
+        section: Section that holds it.
+        index: Its number in the file.
+        artifact: The name that errors carry.
+        shift: Offset of the view in the file.
+
+    Raises:
+        FormatError: It does not fit in its fatbin.
+    """
+    place = f"fatbin entry {index}, offset {position + shift:#x}"
     if end - position < _ENTRY.size:
         raise FormatError(
             f"entry header needs {_ENTRY.size} bytes, {end - position} are left",
@@ -255,7 +339,7 @@ def _read_entry(
         known,
         _arch_name(known, arch, flags),
         index,
-        begin,
+        begin + shift,
         stored,
         compressed,
         section,

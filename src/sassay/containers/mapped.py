@@ -41,6 +41,25 @@ def map_file(path: Path | str, *, artifact: str | None = None) -> memoryview:
         os.close(descriptor)
 
 
+def release(view: memoryview, start: int, stop: int) -> None:
+    """Tells the system that a part of a mapped file is not needed any more for now.
+
+    The view stays valid; what is looked at again is read again. Without this every page that was
+    ever read counts as memory of the process. Nothing happens for other views.
+
+    Args:
+        view: A whole mapped file.
+        start: First byte.
+        stop: Byte behind the last.
+    """
+    mapping = view.obj
+    if not isinstance(mapping, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    first = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE
+    if stop > first and len(view) == len(mapping):
+        mapping.madvise(mmap.MADV_DONTNEED, first, stop - first)
+
+
 def _map(descriptor: int, name: str) -> memoryview:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):

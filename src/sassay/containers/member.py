@@ -11,6 +11,9 @@ from sassay.errors import FormatError, LimitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from sassay.containers.fatbin_stream import Stream
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -22,6 +25,8 @@ class Member:
     Attributes:
         path: Its path, `/`-separated, relative and without `.` or `..`.
         size: Bytes, once decompressed.
+        stream: Opens the content as a stream, decompressed as it is read; None where the kind of
+            archive has none that is better than `read`.
         fingerprint: Digest of the member as it is stored, without decompressing it; None where
             the kind of archive has none that is cheaper than reading.
     """
@@ -30,6 +35,9 @@ class Member:
     size: int
     _load: Callable[[], bytes] = field(repr=False, compare=False)
     fingerprint: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    stream: Callable[[], AbstractContextManager[Stream]] | None = field(
+        default=None, repr=False, compare=False
+    )
 
     def read(self) -> bytes:
         """The whole content; can be called again, and after the walk has moved on.

@@ -37,6 +37,9 @@ class Attribute(IntEnum):
     NUM_BARRIERS = 0x4C
 
 
+_READ = frozenset(int(attribute) for attribute in Attribute)
+
+
 @dataclass(frozen=True, slots=True)
 class Info:
     """One attribute: its number, and its value as bytes (SVAL) or as a number (the others)."""
@@ -47,7 +50,7 @@ class Info:
 
 
 def read_info(content: memoryview, *, artifact: str, place: str) -> Iterator[Info]:
-    """The attributes of one section, in the order of the file.
+    """The attributes of one section that sassay reads, in the order of the file.
 
     Args:
         content: The section's bytes.
@@ -58,26 +61,30 @@ def read_info(content: memoryview, *, artifact: str, place: str) -> Iterator[Inf
         FormatError: An unknown format, or a value that runs out of the section.
     """
     data = bytes(content)
+    end = len(data)
     position = 0
-    while position < len(data):
-        if position + 4 > len(data):
+    while position < end:
+        if position + 4 > end:
             raise FormatError(
                 "an attribute is cut", artifact=artifact, place=f"{place}+{position:#x}"
             )
-        form, number, value = struct.unpack_from("<BBH", data, position)
+        form, number = data[position], data[position + 1]
+        value = data[position + 2] | data[position + 3] << 8
         position += 4
         if form == SVAL:
-            if position + value > len(data):
+            if position + value > end:
                 raise FormatError(
-                    f"attribute {number:#x} claims {value} bytes, {len(data) - position} are left",
+                    f"attribute {number:#x} claims {value} bytes, {end - position} are left",
                     artifact=artifact,
                     place=f"{place}+{position - 4:#x}",
                 )
-            yield Info(number, value, data[position : position + value])
+            if number in _READ:
+                yield Info(number, value, data[position : position + value])
             # The next attribute starts at a multiple of 4.
-            position += (value + 3) // 4 * 4
+            position += (value + 3) & ~3
         elif form in {NVAL, BVAL, HVAL}:
-            yield Info(number, value & 0xFF if form == BVAL else value, b"")
+            if number in _READ:
+                yield Info(number, value & 0xFF if form == BVAL else value, b"")
         else:
             raise FormatError(
                 f"attribute {number:#x} of unknown format {form}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 
+from sassay.containers.mapped import release
+
 
 class ViewReader(io.RawIOBase):
     """Reads a memoryview without copying it first.
@@ -30,6 +32,7 @@ class ViewReader(io.RawIOBase):
         """Up to `size` bytes from here, all that is left if negative."""
         end = len(self._view) if size < 0 else min(len(self._view), self._position + size)
         content = bytes(self._view[self._position : end])
+        release(self._view, self._position, end)
         self._position += len(content)
         return content
 

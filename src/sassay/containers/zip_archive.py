@@ -8,15 +8,20 @@ import stat
 import struct
 import zipfile
 import zlib
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from sassay.containers import limits
+from sassay.containers.mapped import release
 from sassay.containers.member import Budget, Member, printable, safe_path
 from sassay.containers.view_reader import ViewReader
 from sassay.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sassay.containers.fatbin_stream import Stream
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -30,6 +35,8 @@ _BROKEN = (
     NotImplementedError,  # a compression method that this Python does not know
     RuntimeError,  # an encrypted member
 )
+
+_BLOCK = 16 * limits.MIB
 
 _LOCAL = struct.Struct("<26xHH")
 """A local file header: lengths of the name and of the extra field, which follow it."""
@@ -82,19 +89,15 @@ def walk_zip(
             info.file_size,
             _loader(archive, info, artifact),
             partial(_fingerprint, view, info, artifact),
+            partial(_stream, archive, info, artifact),
         )
 
 
 def _loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> Callable[[], bytes]:
     def load() -> bytes:
         place = f"member {printable(info.filename)}"
-        try:
-            with archive.open(info) as stream:
-                content = stream.read(info.file_size + 1)
-        except _BROKEN as error:
-            raise FormatError(
-                f"cannot be unpacked: {error}", artifact=artifact, place=place
-            ) from error
+        with _broken(artifact, place), archive.open(info) as stream:
+            content = stream.read(info.file_size + 1)
         if len(content) != info.file_size:
             raise FormatError(
                 f"unpacks to {len(content)} bytes, the directory claims {info.file_size}",
@@ -104,6 +107,37 @@ def _loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> C
         return content
 
     return load
+
+
+@contextmanager
+def _stream(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> Iterator[Stream]:
+    place = f"member {printable(info.filename)}"
+    with _broken(artifact, place):
+        opened = archive.open(info)
+    with opened:
+        yield _Checked(opened, artifact, place)
+
+
+class _Checked:
+    """A member's stream, whose faults are said as ours; its checksum is tested at the end."""
+
+    def __init__(self, stream: IO[bytes], artifact: str, place: str) -> None:
+        self._stream = stream
+        self._artifact = artifact
+        self._place = place
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes, none at the end."""
+        with _broken(self._artifact, self._place):
+            return self._stream.read(size)
+
+
+@contextmanager
+def _broken(artifact: str, place: str) -> Iterator[None]:
+    try:
+        yield
+    except _BROKEN as error:
+        raise FormatError(f"cannot be unpacked: {error}", artifact=artifact, place=place) from error
 
 
 def _fingerprint(view: memoryview, info: zipfile.ZipInfo, artifact: str) -> str:
@@ -120,5 +154,8 @@ def _fingerprint(view: memoryview, info: zipfile.ZipInfo, artifact: str) -> str:
     start += _LOCAL.size + name + extra
     facts = f"{info.compress_type} {info.flag_bits} {info.file_size} {info.CRC} "
     digest = hashlib.sha256(facts.encode())
-    digest.update(view[start : start + info.compress_size])
+    for place in range(start, start + info.compress_size, _BLOCK):
+        stop = min(place + _BLOCK, start + info.compress_size)
+        digest.update(view[place:stop])
+        release(view, place, stop)
     return digest.hexdigest()

@@ -91,6 +91,20 @@ class ArtifactKind(StrEnum):
     PTX = "ptx"
 
 
+class Packed(msgspec.Struct, frozen=True):
+    """An artifact's bytes as they are stored.
+
+    Attributes:
+        stored: The bytes; a view of a mapped file is not read before it is looked at.
+        compressed: `lz4` or `zstd`; None where they are plain.
+        size: Bytes once decompressed.
+    """
+
+    stored: bytes | memoryview
+    compressed: str | None
+    size: int
+
+
 class Artifact(msgspec.Struct, frozen=True):
     """One cubin or one PTX module, as a source yields it.
 
@@ -98,15 +112,17 @@ class Artifact(msgspec.Struct, frozen=True):
         kind: Cubin or PTX.
         source: Where it lies.
         data: The bytes, decompressed; PTX is UTF-8 text without trailing NULs. Empty where
-            `again` is set and the file was not read, since its digests were known.
+            `packed` holds them, and where `again` is set and the file was not read, since its
+            digests were known.
         arch: Architecture that the container claims (`sm_90a`, `compute_90`), None where only
             the code itself tells.
         compilation: Equal for artifacts of one compilation, so that PTX attaches to its cubin;
             None where an artifact stands alone.
         compile: The front end's metadata, None where there is none.
-        digest: SHA-256 of the bytes, where the source knows it already.
+        digest: Digest of the bytes as they are stored, where the source knows it already.
         again: Reads the file that holds it once more: all its artifacts, with their bytes. None
             where `data` is there and small enough to keep.
+        packed: The bytes as a container stores them, decompressed by whoever needs them.
     """
 
     kind: ArtifactKind
@@ -117,3 +133,4 @@ class Artifact(msgspec.Struct, frozen=True):
     compile: CompileInfo | None = None
     digest: str | None = None
     again: Callable[[], Iterable[Artifact]] | None = None
+    packed: Packed | None = None

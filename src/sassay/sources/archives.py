@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,15 @@ from sassay.sources.triton import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    from sassay.containers.fatbin_stream import Stream
     from sassay.containers.member import Member
     from sassay.sources.context import Context
 
 MAX_NESTING = 4
+STREAM_FROM = 32 << 20
+"""Members of this size and more are not unpacked whole where they can be read as they unpack."""
 
 
 def open_archive(
@@ -79,7 +84,22 @@ def _unique(path: str, taken: dict[str, Member]) -> str:
 
 def _member_entry(path: str, member: Member) -> Entry:
     load, head = _readers(member)
-    return Entry(path=path, size=member.size, load=load, head=head, fingerprint=member.fingerprint)
+    stream = member.stream if member.size >= STREAM_FROM else None
+    if stream is not None:
+        head = partial(_first_bytes, stream)
+    return Entry(
+        path=path,
+        size=member.size,
+        load=load,
+        head=head,
+        fingerprint=member.fingerprint,
+        stream=stream,
+    )
+
+
+def _first_bytes(stream: Callable[[], AbstractContextManager[Stream]]) -> bytes:
+    with stream() as opened:
+        return opened.read(HEAD_BYTES)
 
 
 def _readers(member: Member) -> tuple[Callable[[], Buffer], Callable[[], bytes]]:

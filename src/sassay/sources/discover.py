@@ -16,7 +16,7 @@ from sassay.model.state import Diagnostic, Level
 from sassay.sources import disk, loose, pypi
 from sassay.sources.archives import MAX_NESTING, open_archive
 from sassay.sources.context import Context, Progress
-from sassay.sources.entry import Entry, Folder, Found
+from sassay.sources.entry import Entry, Folder, Found, Withdrawn
 from sassay.sources.layouts import packages_in
 from sassay.sources.registry import READERS
 
@@ -53,9 +53,10 @@ class Discovery:
         """Name to version of the Python packages met so far."""
         return dict(sorted(self._context.packages.items()))
 
-    def artifacts(self) -> Iterator[Artifact | Diagnostic]:
+    def artifacts(self) -> Iterator[Artifact | Diagnostic | Withdrawn]:
         """Yield artifacts and what went wrong, in sorted order of place.
 
+        What a library turns out not to hold after all is withdrawn before the next file is read.
         The PTX and the cubin of one compilation follow each other.
         """
         context = self._context

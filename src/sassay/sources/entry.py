@@ -10,9 +10,25 @@ from sassay.model.state import Diagnostic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-Found = Artifact | Diagnostic
+    from sassay.containers.fatbin_stream import Stream
+
 Buffer = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Artifacts that were announced too early: the end of their file says that they do not count.
+
+    Attributes:
+        places: Where they were said to lie.
+    """
+
+    places: frozenset[str]
+
+
+Found = Artifact | Diagnostic | Withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,7 @@ class Entry:
         disk_path: Where the file lies on disk, None inside an archive.
         fingerprint: Digest of the content as it is stored, cheaper than reading it; None where
             there is none.
+        stream: Opens the content as a stream, where that needs less memory than `load`.
     """
 
     path: str
@@ -35,6 +52,7 @@ class Entry:
     head: Callable[[], bytes]
     disk_path: str | None = None
     fingerprint: Callable[[], str] | None = None
+    stream: Callable[[], AbstractContextManager[Stream]] | None = None
 
     @property
     def name(self) -> str:

@@ -9,20 +9,24 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sassay.containers.fatbin import find_fatbins
+from sassay.containers import limits
+from sassay.containers.decompress import check_expansion
+from sassay.containers.fatbin import FatbinEntry, find_fatbins
+from sassay.containers.fatbin_stream import stream_fatbins
+from sassay.containers.mapped import release
 from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
-from sassay.model.artifact import Artifact, ArtifactKind, Source, SourceKind
+from sassay.model.artifact import Artifact, ArtifactKind, Packed, Source, SourceKind
 from sassay.model.state import Diagnostic, Level
+from sassay.sources.entry import Withdrawn
 from sassay.sources.layouts import kind_of
 from sassay.sources.ptx_text import decode_ptx
 from sassay.sources.recall import Listed, Listing
 from sassay.sources.triton import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from sassay.containers.fatbin import FatbinEntry
     from sassay.sources.context import Context
     from sassay.sources.entry import Entry, Folder, Found
 
@@ -127,44 +131,97 @@ def _kind(entry: Entry, folder: Folder, *, bare: bool) -> SourceKind:
 def _read_fatbins(
     entry: Entry, kind: SourceKind, context: Context, *, bare: bool
 ) -> Generator[Found, None, Listing | None]:
-    """Entries of all fatbins of one file; those that the architecture filter drops stay packed.
+    """Entries of all fatbins of one file; those that the architecture filter drops are not read.
 
     Returns:
         What it holds; None unless all of it was read.
     """
-    listed: list[Listed] = []
-    whole = True
-    found = False
     notes: list[str] = []
-    again = partial(_artifacts, entry, kind)
-    for fat in find_fatbins(entry.load(), artifact=entry.path, on_note=notes.append):
-        found = True
-        place = f"{entry.path}!fatbin.{fat.index}"
-        if not context.wants(fat.arch):
-            context.counts["filtered_artifacts"] += 1
-            whole = False
-            continue
-        layer = "ptx" if fat.kind is ArtifactKind.PTX else None
-        try:
-            data = _data(fat, place)
-        except SassayError as error:
-            message = describe(error)
-            yield Diagnostic(Level.ERROR, place, message, arch=fat.arch, layer=layer)
-            whole = False
-            continue
-        context.counts["artifacts"] += 1
-        digest = hashlib.sha256(data).hexdigest()
-        listed.append(Listed(fat.kind, fat.arch, fat.index, digest))
+    if entry.stream is not None and not bare:
+        reading = _Reading(entry, kind, context)
+        with entry.stream() as stream:
+            for fat in stream_fatbins(
+                stream, entry.size, artifact=entry.path, on_note=notes.append
+            ):
+                if isinstance(fat, FatbinEntry):
+                    yield from reading.take(fat)
+                    continue
+                yield from reading.withdraw(fat.kept or 0)
+                if fat.kept is None:
+                    break
+            else:
+                return (yield from reading.finish(notes, bare=bare))
+        notes.clear()
+    reading = _Reading(entry, kind, context)
+    data = memoryview(entry.load())
+    for fat in find_fatbins(data, artifact=entry.path, on_note=notes.append):
+        yield from reading.take(fat)
+        release(data, fat.offset, fat.offset + fat.size)
+    return (yield from reading.finish(notes, bare=bare))
+
+
+class _Reading:
+    """One file while its fatbin entries are read."""
+
+    def __init__(self, entry: Entry, kind: SourceKind, context: Context) -> None:
+        self._entry = entry
+        self._kind = kind
+        self._context = context
+        self._listed: list[tuple[int, Listed]] = []
+        self._met = 0
+        self._whole = True
+        self._again = partial(_artifacts, entry, kind)
+
+    def take(self, fat: FatbinEntry) -> Iterator[Found]:
+        """Announce an entry, unless nobody asks for its architecture."""
+        self._met += 1
+        place = f"{self._entry.path}!fatbin.{fat.index}"
+        if not self._context.wants(fat.arch):
+            self._context.counts["filtered_artifacts"] += 1
+            self._whole = False
+            return
+        if fat.compressed is not None:
+            layer = "ptx" if fat.kind is ArtifactKind.PTX else None
+            packed, size = len(fat.stored), fat.uncompressed_size
+            try:
+                check_expansion(packed, size, limits.MAX_FATBIN_ENTRY_BYTES, place, "its payload")
+            except SassayError as error:
+                message = describe(error)
+                yield Diagnostic(Level.ERROR, place, message, arch=fat.arch, layer=layer)
+                self._whole = False
+                return
+        digest = hashlib.sha256((fat.compressed or "").encode() + b"\0")
+        digest.update(fat.stored)
+        self._context.counts["artifacts"] += 1
+        listed = Listed(fat.kind, fat.arch, fat.index, digest.hexdigest())
+        self._listed.append((fat.index, listed))
         yield Artifact(
             kind=fat.kind,
-            source=Source(kind, place),
-            data=data,
+            source=Source(self._kind, place),
+            data=b"",
             arch=fat.arch,
-            digest=digest,
-            again=again,
+            digest=listed.digest,
+            again=self._again,
+            packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size),
         )
-    yield from _noted(entry, notes, context, empty=not found and not notes)
-    return Listing(bare, tuple(listed), tuple(dict.fromkeys(notes))) if whole else None
+
+    def withdraw(self, kept: int) -> Iterator[Found]:
+        """Take back all entries but the first so many of the file."""
+        gone = [item for item in self._listed if item[0] >= kept]
+        self._listed = [item for item in self._listed if item[0] < kept]
+        self._met = kept
+        self._context.counts["artifacts"] -= len(gone)
+        if gone:
+            path = self._entry.path
+            yield Withdrawn(frozenset(f"{path}!fatbin.{index}" for index, _ in gone))
+
+    def finish(self, notes: Sequence[str], *, bare: bool) -> Generator[Found, None, Listing | None]:
+        """Say what was noted; the listing, if everything was read."""
+        yield from _noted(self._entry, notes, self._context, empty=not self._met and not notes)
+        if not self._whole:
+            return None
+        listed = tuple(item for _, item in self._listed)
+        return Listing(bare, listed, tuple(dict.fromkeys(notes)))
 
 
 def _replay(entry: Entry, listing: Listing, kind: SourceKind, context: Context) -> Iterator[Found]:
@@ -203,13 +260,28 @@ def _artifacts(entry: Entry, kind: SourceKind) -> Iterator[Artifact]:
     Raises:
         SassayError: It is no longer what it was.
     """
-    for fat in find_fatbins(entry.load(), artifact=entry.path):
-        place = f"{entry.path}!fatbin.{fat.index}"
-        yield Artifact(
-            kind=fat.kind, source=Source(kind, place), data=_data(fat, place), arch=fat.arch
-        )
+    if entry.stream is not None:
+        with entry.stream() as stream:
+            for fat in stream_fatbins(
+                stream, entry.size, artifact=entry.path, on_note=lambda _: None
+            ):
+                if isinstance(fat, FatbinEntry):
+                    yield _again(fat, entry, kind)
+                elif fat.kept is None:
+                    break
+            else:
+                return
+    data = memoryview(entry.load())
+    for fat in find_fatbins(data, artifact=entry.path):
+        yield _again(fat, entry, kind)
+        release(data, fat.offset, fat.offset + fat.size)
 
 
-def _data(fat: FatbinEntry, place: str) -> bytes:
-    data = fat.data()
-    return decode_ptx(data, artifact=place) if fat.kind is ArtifactKind.PTX else data
+def _again(fat: FatbinEntry, entry: Entry, kind: SourceKind) -> Artifact:
+    return Artifact(
+        kind=fat.kind,
+        source=Source(kind, f"{entry.path}!fatbin.{fat.index}"),
+        data=b"",
+        arch=fat.arch,
+        packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size),
+    )

@@ -100,6 +100,11 @@ class Disassembler:
             self._found = found
         return self._found
 
+    @property
+    def uses_tables(self) -> bool:
+        """Whether learned tables answer first."""
+        return self._use_tables
+
     def knows(self, arch: str) -> bool:
         """Whether a table or some nvdisasm here reads an architecture (`sm_90a`)."""
         return self._tool(arch) is not None or self._table(arch) is not None
