@@ -138,7 +138,7 @@ def record_command(
                 replay = _write_manifest(recording, place, sources, rejects=rejects)
             if not quiet:
                 rooted = needs_root(sources, place.absolute().parent)
-                _summarize(state, output, replay, place, needs_root=rooted)
+                _summarize(state, output, replay, place, needs_root=rooted, rejects=rejects)
         except InputError as error:
             # The command's own failure explains more than that nothing came of it.
             if not status:
@@ -220,7 +220,7 @@ def _capture(
         if not states:
             raise InputError(
                 "the command left no compiled kernel in its caches"
-                if missing is None or "holds no" in missing.message
+                if missing is None or "no compiled code" in missing.message
                 else missing.message,
                 artifact=label,
                 hint="kernels that come in shared objects: see --loaded",
@@ -253,7 +253,13 @@ def _write_manifest(recording: Recording, place: Path, root: Path, *, rejects: b
 
 
 def _summarize(
-    state: State, output: Path, replay: Replay | None, place: Path, *, needs_root: bool
+    state: State,
+    output: Path,
+    replay: Replay | None,
+    place: Path,
+    *,
+    needs_root: bool,
+    rejects: bool,
 ) -> None:
     """A line or two on standard error: standard output is the command's."""
     from sassay.report.numbers import plural
@@ -264,7 +270,8 @@ def _summarize(
         plural(len(families), "family", "families"),
     ]
     if tried := state.counts.get("autotuning_rejects"):
-        parts.append(f"without {plural(tried, 'kernel')} that autotuning did not keep")
+        word = "with" if rejects else "without"
+        parts.append(f"{word} {plural(tried, 'kernel')} that autotuning did not keep")
     lines = [f"{shown(str(output))}: {', '.join(parts)}"]
     if replay is not None and replay.text:
         root = " --root CHECKOUT" if needs_root else ""

@@ -68,6 +68,30 @@ class Tuned(msgspec.Struct, frozen=True):
     kept: tuple[str, ...] = ()
 
 
+class Choices:
+    """What each process's autotuner settled on, choice after choice."""
+
+    def __init__(self) -> None:
+        """No choice is known yet."""
+        self._won: dict[str, dict[str, bool]] = {}
+
+    def add(self, process: str, choice: Tuned) -> None:
+        """A choice later than all others of its process: what it keeps may lose again."""
+        settled = self._won.setdefault(process, {})
+        for key in choice.tried:
+            settled[entry_name(key)] = False
+        for key in choice.kept:
+            settled[entry_name(key)] = True
+
+    def won(self) -> set[str]:
+        """Entries that a process settled on."""
+        return {key for each in self._won.values() for key, won in each.items() if won}
+
+    def lost(self) -> set[str]:
+        """Entries that no process settled on."""
+        return {key for each in self._won.values() for key in each} - self.won()
+
+
 class Told(msgspec.Struct, frozen=True):
     """Everything that the processes of one command told.
 
@@ -103,13 +127,13 @@ def read_events(folder: Path) -> Told:
     """
     found: dict[str, list[Compilation]] = {}
     kept: set[str] = set()
-    tuned: list[Tuned] = []
+    choices = Choices()
     candidates: set[str] = set()
     libraries: set[str] = set()
     failures: set[str] = set()
     process: _Process | None = None
     unreadable = 0
-    for line in _lines(folder):
+    for file, line in _lines(folder):
         try:
             event = msgspec.json.decode(line)
             match event.pop("event"):
@@ -119,7 +143,7 @@ def read_events(folder: Path) -> Told:
                 case "kept":
                     kept.add(entry_name(str(event["hash"])))
                 case "tuned":
-                    tuned.append(msgspec.convert(event, Tuned))
+                    choices.add(file, msgspec.convert(event, Tuned))
                 case "candidate":
                     candidates.add(str(event["file"]))
                 case "libraries":
@@ -134,7 +158,7 @@ def read_events(folder: Path) -> Told:
             unreadable += 1
     return Told(
         compilations=tuple(_chosen(each) for _, each in sorted(found.items())),
-        rejected=_rejected(found, kept, tuned, candidates),
+        rejected=_rejected(found, kept, choices, candidates),
         libraries=frozenset(libraries),
         python=process.python if process else None,
         packages=dict(sorted(process.packages.items())) if process else {},
@@ -153,7 +177,8 @@ def entry_name(key: str) -> str:
     return base64.b32encode(bytes.fromhex(key)).decode().rstrip("=")
 
 
-def _lines(folder: Path) -> Iterator[bytes]:
+def _lines(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Name of a process's file, and each of its lines."""
     count = 0
     for path in sorted(folder.glob("*.jsonl")):
         with path.open("rb") as stream:
@@ -161,7 +186,7 @@ def _lines(folder: Path) -> Iterator[bytes]:
                 count += 1
                 if count > MAX_EVENTS:
                     return
-                yield line
+                yield path.name, line
 
 
 def _chosen(same: list[Compilation]) -> Compilation:
@@ -172,7 +197,7 @@ def _chosen(same: list[Compilation]) -> Compilation:
 def _rejected(
     found: Mapping[str, list[Compilation]],
     kept: set[str],
-    tuned: list[Tuned],
+    choices: Choices,
     candidates: set[str],
 ) -> frozenset[str]:
     """Entries that were only tried.
@@ -180,8 +205,9 @@ def _rejected(
     A function none of whose trials was kept was still being tuned when the command ended: nothing
     is known to be a reject then.
     """
-    winners = kept | {entry_name(key) for choice in tuned for key in choice.kept}
-    losers = {entry_name(key) for choice in tuned for key in choice.tried} - winners
+    winners = kept | choices.won()
+    losers = choices.lost() - winners
+    templates = {(Path(file).parent.parent, name) for file, name in _templates(found, candidates)}
     decided = {
         (one.file, one.qualname)
         for each in found.values()
@@ -195,6 +221,24 @@ def _rejected(
         timed_only = all(one.benchmark for one in each)
         if timed_only and (each[0].file, each[0].qualname) in decided:
             losers.add(entry)
-        if all(one.file in candidates for one in each):
+        if all(one.file and (Path(one.file).parent.parent, one.name) in templates for one in each):
             losers.add(entry)
     return frozenset(losers)
+
+
+def _templates(
+    found: Mapping[str, list[Compilation]], candidates: set[str]
+) -> Iterator[tuple[str, str]]:
+    """Files and names of functions that Inductor writes only to time them.
+
+    The template that wins is written once more, under the name of what it computes
+    (`triton_tem_fused_mm_0` instead of `triton_mm`). Not every file of a candidate is named by a
+    request to time it: those that a worker compiles ahead are known by the folder and the name.
+    """
+    # Late: numpy starts threads, which would take signals that are meant for the command.
+    from sassay.sources.triton import is_inductor_name  # noqa: PLC0415
+
+    for each in found.values():
+        for one in each:
+            if one.file in candidates and not is_inductor_name(one.name):
+                yield one.file, one.name

@@ -58,14 +58,26 @@ def hide(text: str, known: Sequence[str] = ()) -> str:
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
     text = _QUERY.sub(_hide_value, text)
     text = _BEARER.sub(rf"\g<lead>{HIDDEN}", text)
-    return _PAIR.sub(_hide_value, text)
+    return _hide_pairs(text)
+
+
+def _hide_pairs(text: str) -> str:
+    """`name: value` and `name=value`, also where one stands in the value of another."""
+    done, place = [], 0
+    while match := _PAIR.search(text, place):
+        if is_secret(match["name"]):
+            done.append(f"{text[place : match.start('value')]}{HIDDEN}")
+            place = match.end("value")
+        else:
+            done.append(text[place : match.end("lead")])
+            place = match.end("lead")
+    return "".join((*done, text[place:]))
 
 
 def _hide_value(match: re.Match[str]) -> str:
     if not is_secret(match["name"]):
         return match[0]
-    quote = match.groupdict().get("quote") or ""
-    return f"{match['lead']}{quote}{HIDDEN}"
+    return f"{match['lead']}{HIDDEN}"
 
 
 def hide_arguments(

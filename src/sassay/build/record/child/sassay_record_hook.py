@@ -25,7 +25,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
 EVENTS = "SASSAY_RECORD_EVENTS"
@@ -275,11 +275,8 @@ def _patch_autotuner(module: Any) -> None:
 
     @functools.wraps(bench)
     def _bench(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _state.benchmark = getattr(_state, "benchmark", 0) + 1
-        try:
+        with _benchmark():
             return bench(self, *args, **kwargs)
-        finally:
-            _state.benchmark -= 1
 
     @functools.wraps(run)
     def _run(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -298,21 +295,39 @@ def _patch_autotuner(module: Any) -> None:
 def _patch_inductor(module: Any) -> None:
     """`torch._inductor.runtime.triton_heuristics`: the launcher that a tuned kernel keeps."""
     tuner = module.CachingAutotuner
-    original = tuner.autotune_to_one_config
+    choose, descend = tuner.autotune_to_one_config, tuner.coordinate_descent_tuning
 
-    @functools.wraps(original)
+    @functools.wraps(choose)
     def autotune_to_one_config(self: Any, *args: Any, **kwargs: Any) -> Any:
-        tried = _launchers(self)
-        result = original(self, *args, **kwargs)
-        _guarded(log)("tuned", tried=tried, kept=_launchers(self))
+        tried = _hashes(self.launchers)
+        result = choose(self, *args, **kwargs)
+        _guarded(log)("tuned", tried=tried, kept=_hashes(self.launchers))
+        return result
+
+    @functools.wraps(descend)
+    def coordinate_descent_tuning(self: Any, launcher: Any, *args: Any, **kwargs: Any) -> Any:
+        with _benchmark():  # it compiles one neighbour after another
+            result = descend(self, launcher, *args, **kwargs)
+        _guarded(log)("tuned", tried=_hashes([launcher]), kept=_hashes([result]))
         return result
 
     tuner.autotune_to_one_config = autotune_to_one_config
+    tuner.coordinate_descent_tuning = coordinate_descent_tuning
 
 
-def _launchers(tuner: Any) -> list[str]:
-    hashes = (getattr(launcher, "cache_hash", None) for launcher in tuner.launchers)
-    return [str(digest) for digest in hashes if digest]
+def _hashes(launchers: Any) -> list[str]:
+    found = (getattr(launcher, "cache_hash", None) for launcher in launchers)
+    return [str(digest) for digest in found if digest]
+
+
+@contextlib.contextmanager
+def _benchmark() -> Iterator[None]:
+    """What this thread compiles meanwhile is only tried."""
+    _state.benchmark = getattr(_state, "benchmark", 0) + 1
+    try:
+        yield
+    finally:
+        _state.benchmark -= 1
 
 
 def _patch_templates(module: Any) -> None:
