@@ -19,6 +19,7 @@ from sassay.model.artifact import SourceLocation
 from sassay.model.layers import Layered
 
 if TYPE_CHECKING:
+    from sassay.isa.ptx import PtxFunction
     from sassay.isa.sass import Disassembler
     from sassay.model.code import CodeStore
     from sassay.model.kernel import Kernel
@@ -66,11 +67,37 @@ def defined_at(sections: LineSections, *, artifact: str) -> dict[str, SourceLoca
     return found
 
 
+def layer_lines(
+    kernel: Kernel, store: CodeStore, *, sass_instructions: int | None
+) -> Layered[LayerLines]:
+    """Where the instructions of both layers come from; None for a layer without line information.
+
+    Args:
+        kernel: Which kernel.
+        store: Where its code and its line tables are.
+        sass_instructions: How many its code section holds; None leaves SASS out.
+
+    Raises:
+        FormatError: A line table or the PTX is broken.
+    """
+    found, sass = None, None
+    if kernel.code.ptx is not None:
+        function = _entry(kernel, store.ptx(kernel.code.ptx))
+        found = ptx.source_lines(function) if function is not None else None
+    if kernel.code.lines is not None and sass_instructions is not None:
+        source, ptx_table = tables(store.lines(kernel.code.lines), artifact=kernel.name)
+        sass = sass_lines(CubinLines(source, ptx_table, {}), kernel.symbol, sass_instructions)
+    return Layered(ptx=found, sass=sass)
+
+
+def _entry(kernel: Kernel, text: str) -> PtxFunction | None:
+    return ptx.read_module(text, artifact=kernel.name).entry(kernel.symbol)
+
+
 def _ptx(kernel: Kernel, store: CodeStore) -> Counted | None:
     if kernel.code.ptx is None:
         return None
-    module = ptx.read_module(store.ptx(kernel.code.ptx), artifact=kernel.name)
-    function = module.entry(kernel.symbol)
+    function = _entry(kernel, store.ptx(kernel.code.ptx))
     if function is None:
         return None
     ids, names = opcode_ids([each.opcode for each in function.instructions])

@@ -17,13 +17,14 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import zstandard
 
+from sassay.capture.store import natural_key
 from sassay.capture.tables import write_tables
 from sassay.errors import FormatError, InputError, LimitError
 from sassay.model.artifact import Scalar
@@ -31,6 +32,7 @@ from sassay.model.state import Evidence, State
 
 if TYPE_CHECKING:
     from sassay.capture.store import CodeArchive
+    from sassay.capture.tables import Row
 
 SCHEMA = "sassay/capture/1"
 SUFFIX = ".sassay"
@@ -112,13 +114,16 @@ def is_capture(spec: str) -> bool:
     return False
 
 
-def write_capture(state: State, store: CodeArchive, path: str | Path) -> None:
+def write_capture(
+    state: State, store: CodeArchive, path: str | Path, *, lines: Iterable[Row] = ()
+) -> None:
     """Write a state with its code; an old capture of that name is replaced at one moment.
 
     Args:
         state: What to write.
         store: Holds the code of every kernel of the state.
         path: The folder; by convention its name ends in `.sassay`.
+        lines: Rows of its source lines (`line_rows.line_rows`); none leave that table out.
 
     Raises:
         InputError: Something else lies there, or the place cannot be written.
@@ -136,7 +141,7 @@ def write_capture(state: State, store: CodeArchive, path: str | Path) -> None:
         raise InputError(f"cannot be written: {error.strerror}", artifact=str(path)) from error
     try:
         scratch.chmod(0o755)
-        _fill(scratch, state, store)
+        _fill(scratch, state, store, lines)
         _swap(scratch, target)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", artifact=str(path)) from error
@@ -252,28 +257,21 @@ def _checked(folder: Path, name: str, manifest: Manifest) -> bytes:
     return data
 
 
-def _fill(scratch: Path, state: State, store: CodeArchive) -> None:
+def _fill(scratch: Path, state: State, store: CodeArchive, lines: Iterable[Row]) -> None:
     """Write all files of a capture, the manifest last, and sync them."""
     packer = zstandard.ZstdCompressor(level=3)
     _write(scratch / STATE, packer.compress(msgspec.msgpack.encode(state, order="deterministic")))
     rows = []
     offset = 0
     with (scratch / CODE).open("wb") as stream:
-        for digest in sorted(
-            {
-                ref
-                for kernel in state.kernels
-                for ref in (kernel.code.ptx, kernel.code.sass, kernel.code.lines)
-                if ref is not None
-            }
-        ):
+        for digest in _code_order(state):
             blob = store.packed(digest)
             stream.write(blob)
             rows.append(_IndexRow(digest, offset, len(blob)))
             offset += len(blob)
         _sync(stream.fileno())
     _write(scratch / INDEX, msgspec.msgpack.encode(rows))
-    write_tables(state, scratch)
+    write_tables(state, scratch, lines)
     files = {}
     for file in sorted(scratch.iterdir()):
         with file.open("rb") as stream:
@@ -293,6 +291,17 @@ def _fill(scratch: Path, state: State, store: CodeArchive) -> None:
     text = msgspec.json.format(msgspec.json.encode(manifest, order="deterministic"), indent=2)
     _write(scratch / MANIFEST, text + b"\n")
     _sync_folder(scratch)
+
+
+def _code_order(state: State) -> list[str]:
+    """All code of a state, in the order in which its files hold it: each is read in one go."""
+    places: dict[str, str] = {}
+    for kernel in state.kernels:
+        place = kernel.sources[0].path if kernel.sources else ""
+        for ref in (kernel.code.ptx, kernel.code.sass, kernel.code.lines):
+            if ref is not None:
+                places[ref] = min(place, places.get(ref, place))
+    return sorted(places, key=lambda ref: (natural_key(places[ref]), ref))
 
 
 def _write(path: Path, data: bytes) -> None:

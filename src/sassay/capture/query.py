@@ -10,8 +10,9 @@ from sassay.capture.tables import TABLES, fill
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from sassay.capture.tables import Row
     from sassay.model.state import State
 
 MAX_SQL = 1 << 20
@@ -24,8 +25,10 @@ class QueryResult(msgspec.Struct, frozen=True):
     rows: tuple[tuple[object, ...], ...]
 
 
-def query(sql: str, states: Sequence[State]) -> QueryResult:
-    """Run one SELECT over the tables `kernels`, `census`, `families`, `sources`, `diagnostics`.
+def query(
+    sql: str, states: Sequence[State], *, lines: Callable[[], Iterable[Row]] | None = None
+) -> QueryResult:
+    """Run one SELECT over the tables of `capture.tables.TABLES`: kernels, census and so on.
 
     Every table has a column `state`, so that several states can be compared. Files, networks and
     settings are out of the query's reach.
@@ -33,6 +36,7 @@ def query(sql: str, states: Sequence[State]) -> QueryResult:
     Args:
         sql: One statement, in DuckDB's dialect.
         states: The states whose tables it reads.
+        lines: Makes the rows of the table `lines`; asked only where the statement may read it.
 
     Raises:
         UsageError: The SQL is wrong, is no SELECT, or reaches for more than these tables.
@@ -43,7 +47,8 @@ def query(sql: str, states: Sequence[State]) -> QueryResult:
         raise UsageError("too long", artifact="query", hint=f"at most {MAX_SQL} characters")
     with duckdb.connect(":memory:") as connection:
         for name in TABLES:
-            fill(connection, name, states)
+            rows = lines() if name == "lines" and lines and "lines" in sql.lower() else None
+            fill(connection, name, states, rows)
         for setting in (
             "enable_external_access = false",
             "python_enable_replacements = false",

@@ -47,6 +47,11 @@ FAMILY_COLUMNS = {
 SOURCE_COLUMNS = {
     "state": "VARCHAR", "kernel": "VARCHAR", "kind": "VARCHAR", "path": "VARCHAR",
 }  # fmt: skip
+LINE_COLUMNS = {
+    "state": "VARCHAR", "kernel": "VARCHAR", "family": "VARCHAR", "arch": "VARCHAR",
+    "layer": "VARCHAR", "file": "VARCHAR", "line": "BIGINT", "category": "VARCHAR",
+    "own": "BIGINT", "inclusive": "BIGINT", "text": "VARCHAR",
+}  # fmt: skip
 DIAGNOSTIC_COLUMNS = {
     "state": "VARCHAR", "level": "VARCHAR", "place": "VARCHAR", "message": "VARCHAR",
     "arch": "VARCHAR", "layer": "VARCHAR",
@@ -121,6 +126,11 @@ def diagnostic_rows(states: Iterable[State]) -> Iterator[Row]:
             yield state.label, item.level.value, item.place, item.message, item.arch, item.layer
 
 
+def no_rows(_states: Iterable[State]) -> Iterator[Row]:
+    """Nothing: the rows of `lines` follow from code, not from records, and come from outside."""
+    return iter(())
+
+
 Builder = Callable[[Iterable[State]], Iterator[Row]]
 
 TABLES: Mapping[str, tuple[Mapping[str, str], Builder]] = {
@@ -129,20 +139,33 @@ TABLES: Mapping[str, tuple[Mapping[str, str], Builder]] = {
     "families": (FAMILY_COLUMNS, family_rows),
     "sources": (SOURCE_COLUMNS, source_rows),
     "diagnostics": (DIAGNOSTIC_COLUMNS, diagnostic_rows),
+    "lines": (LINE_COLUMNS, no_rows),
 }
 """Table name to its columns with their SQL types, and what fills it."""
-WRITTEN_TABLES = ("census", "kernels")
+WRITTEN_TABLES = ("census", "kernels", "lines")
 """Those that a capture holds as Parquet; the others follow from them."""
 
 
-def fill(connection: duckdb.DuckDBPyConnection, name: str, states: Sequence[State]) -> None:
-    """Create and fill one table of `TABLES` in a database."""
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    states: Sequence[State],
+    rows: Iterable[Row] | None = None,
+) -> None:
+    """Create and fill one table of `TABLES` in a database.
+
+    Args:
+        connection: The database.
+        name: The table.
+        states: What fills it.
+        rows: Its rows, where they do not follow from the states alone.
+    """
     import numpy as np  # noqa: PLC0415 - reading a capture must not import it
 
     columns, builder = TABLES[name]
     declared = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
     connection.execute(f'CREATE TABLE "{name}" ({declared})')
-    cells = list(zip(*builder(states), strict=True))
+    cells = list(zip(*(builder(states) if rows is None else rows), strict=True))
     if not cells:
         return
     arrays: dict[str, object] = {}
@@ -160,13 +183,22 @@ def fill(connection: duckdb.DuckDBPyConnection, name: str, states: Sequence[Stat
     connection.unregister("incoming")
 
 
-def write_tables(state: State, folder: Path) -> None:
-    """Write the Parquet tables of a capture; equal states give equal bytes."""
+def write_tables(state: State, folder: Path, lines: Iterable[Row] = ()) -> None:
+    """Write the Parquet tables of a capture; equal states give equal bytes.
+
+    Args:
+        state: What fills them.
+        folder: Where to.
+        lines: Rows of the table `lines`; without any it is not written.
+    """
     import duckdb  # noqa: PLC0415 - reading a capture must not import it
 
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+        given = list(lines)
         for name in WRITTEN_TABLES:
-            fill(connection, name, [state])
+            if name == "lines" and not given:
+                continue
+            fill(connection, name, [state], given if name == "lines" else None)
             target = str(folder / f"{name}.parquet").replace("'", "''")
             connection.execute(f"COPY \"{name}\" TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 

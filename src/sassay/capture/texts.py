@@ -142,7 +142,7 @@ def keep_texts(state: State, store: CodeArchive, places: Sequence[SourceFiles]) 
     texts: dict[str, tuple[TextRun, ...]] = {}
     room = MAX_KEPT_BYTES
     for file, lines in sorted(found.items()):
-        runs = tuple(_runs(reader.lines(file), lines))
+        runs = tuple(stretches(reader.lines(file), lines))
         room -= sum(len(run.text) for run in runs)
         if runs and room >= 0:
             texts[file] = runs
@@ -178,8 +178,13 @@ def _named_by_ptx(text: str) -> dict[str, set[int]]:
     return found
 
 
-def _runs(text: Mapping[int, str], lines: Iterable[int]) -> list[TextRun]:
-    """Stretches of a file that hold the named lines; small holes between them are filled."""
+def stretches(text: Mapping[int, str], lines: Iterable[int]) -> list[TextRun]:
+    """Stretches of a file that hold the named lines; small holes between them are filled.
+
+    Args:
+        text: The lines of the file that are at hand.
+        lines: The named ones.
+    """
     wanted = sorted(line for line in set(lines) if line in text)
     if not wanted:
         return []

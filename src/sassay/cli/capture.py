@@ -52,6 +52,7 @@ def capture_command(
       sassay capture cache/ -o run.sassay --env dtype=bfloat16 --evidence gsm8k.json
     """
     from sassay.capture import load_evidence, write_capture
+    from sassay.capture.line_rows import line_rows
 
     measured = {}
     for path in evidence or ():
@@ -70,7 +71,8 @@ def capture_command(
 
             state = keep_texts(state, session.store, [SourceRoot(each) for each in source_root])
         session.progress.note(f"writing {output}")
-        write_capture(state, session.store, output)
+        lines = line_rows([state], session.store, session.disassembler)
+        write_capture(state, session.store, output, lines=lines)
     if not quiet:
         _summarize(state, output)
 

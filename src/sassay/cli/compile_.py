@@ -80,6 +80,7 @@ def compile_command(
     """
     from sassay.build import compile_manifest, load_manifest
     from sassay.capture import load_evidence, write_capture
+    from sassay.capture.line_rows import line_rows
 
     loaded = load_manifest(manifest, root=root, archs=tuple(arch or ()))
     measured = {}
@@ -108,7 +109,8 @@ def compile_command(
         if source:
             state = _with_sources(state, session, loaded.root)
         session.progress.note(f"writing {output}")
-        write_capture(state, session.store, output)
+        lines = line_rows([state], session.store, session.disassembler)
+        write_capture(state, session.store, output, lines=lines)
     if not quiet:
         from sassay.report.numbers import plural
 

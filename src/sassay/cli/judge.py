@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.facts import asks_for_facts, with_facts
-from sassay.cli.linked_code import linked_code
 from sassay.cli.options import FailOn, Format, Rendering
 from sassay.cli.output import Outputs, emit, source_root
 from sassay.cli.selection import code_pairs
 from sassay.cli.session import Session, parse_across, parse_groups
 from sassay.cli.source_text import SourceText
+from sassay.cli.traced import traced_diff
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sassay.diff import DiffOptions
     from sassay.model.change import CodeDiff, Diff
     from sassay.model.finding import Check
+    from sassay.model.kernel import Kernel
     from sassay.model.state import State
     from sassay.policy import Policy
 
@@ -108,7 +109,8 @@ def report_and_status(
         check = _check(judging, policy, states, diff)
         code = _code_diffs(judging, states, diff, session)
         html = main is Format.HTML or more.get(Format.HTML) is not None
-        linked = linked_code(states, diff, session) if html and not code else ()
+        chosen = _chosen(judging, states, diff)
+        traced, pairs = traced_diff(states, diff, session, readers, chosen) if html else ((), ())
     rendering = judging.rendering.value if judging.rendering else None
     report = Report(
         command="code" if code and judging.kernels else judging.command,
@@ -116,7 +118,8 @@ def report_and_status(
         diff=diff,
         check=check,
         code_diffs=code,
-        linked_code=linked,
+        traced=traced,
+        traced_pairs=pairs,
         options=ReportOptions(
             rendering=rendering or (check.rendering if check else "delta"),
             limit=judging.limit,
@@ -219,6 +222,17 @@ def _check(
         groups=parse_groups(judging.groups),
         baseline=judging.baseline,
     )
+
+
+def _chosen(
+    judging: Judging, states: Sequence[State], diff: Diff | None
+) -> Sequence[tuple[Kernel, Kernel]]:
+    """Pairs of kernels that were asked for by name."""
+    if not judging.kernels:
+        return ()
+    from sassay.model.layers import Layer
+
+    return code_pairs(states, diff, judging.kernels, Layer(judging.layer or "sass"))
 
 
 def _code_diffs(

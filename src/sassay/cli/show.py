@@ -15,6 +15,7 @@ from sassay.cli.output import Outputs, emit
 from sassay.cli.selection import one_or_more
 from sassay.cli.session import Session, parse_groups
 from sassay.cli.source_text import SourceText
+from sassay.cli.traced import traced_state
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def show_command(
         listing = _listing(session, single, layer) if single and layer else None
         texts = SourceText(tuple(source_root or ()), tuple(source_rev or ()))
         counted = _lines(session, opened, single, texts) if lines else None
+        html = format_ is o.Format.HTML or html_file is not None
+        listed = (single,) if single else chosen or shown.kernels
+        traced = traced_state(listed, opened.label, session, texts.reader(opened)) if html else ()
     if chosen and single is None:
         shown = with_kernels(shown, chosen)
     report = Report(
@@ -101,6 +105,7 @@ def show_command(
         kernel=single,
         listing=listing,
         lines=counted,
+        traced=traced,
         options=ReportOptions(
             rendering="summary" if summary else "delta",
             limit=limit,

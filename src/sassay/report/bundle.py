@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sassay.model.kernel import Kernel
     from sassay.model.lines import KernelLines
     from sassay.model.state import State
+    from sassay.model.traced import TracedCode, TracedPair
 
 
 class CodeLine(Protocol):
@@ -85,8 +86,9 @@ class Report:
         diff: The comparison, for two states or more.
         check: The policy's judgement.
         code_diffs: Aligned code of changed kernels, `before` and `after` being kernel ids.
-        linked_code: Aligned code for documents that a reader moves about in (HTML), of changes
-            that nobody asked the code of; pages that are read from the top leave it out.
+        traced: Whole code of kernels, tied to its source, for documents that a reader moves about
+            in (HTML); pages that are read from the top leave it out.
+        traced_pairs: How the code of two of them lines up.
         kernel: `show STATE KERNEL`: the kernel to show, of the only state.
         listing: The code of `kernel`, where a disassembler knows it.
         lines: What each source line of `kernel` became, where that was asked for.
@@ -98,7 +100,8 @@ class Report:
     diff: Diff | None = None
     check: Check | None = None
     code_diffs: tuple[CodeDiff, ...] = ()
-    linked_code: tuple[CodeDiff, ...] = ()
+    traced: tuple[TracedCode, ...] = ()
+    traced_pairs: tuple[TracedPair, ...] = ()
     kernel: Kernel | None = None
     listing: Listing | None = None
     lines: KernelLines | None = None

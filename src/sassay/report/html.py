@@ -1,6 +1,8 @@
 """HTML: one self-contained file, without network, that reads well on screen and on paper.
 
-Templates are in `templates/`; autoescaping is on, and whatever a template prints passes
+What a reader sees first (verdict, findings, what changed) is written out by the templates in
+`templates/`; tables, family and kernel pages and the code are drawn by the script in `assets/` out
+of packed data. Autoescaping is on, and whatever a template prints or the data holds passes
 `names.plain` first, so that names are text whatever they hold. A content security policy allows
 the page's own style and script by their digests and nothing else.
 """
@@ -19,25 +21,26 @@ from markupsafe import Markup
 
 from sassay.errors import UsageError
 from sassay.report import numbers, select
-from sassay.report.charts import bars
 from sassay.report.digest import kinds
-from sassay.report.entries import entries, ranked, spell_archs
+from sassay.report.entries import entries, ranked
 from sassay.report.names import elide, label, location_text, plain
+from sassay.report.page_code import code_data, packed, pair_data
+from sassay.report.page_data import PageData
 from sassay.report.story import story
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from sassay.model.change import CodeDiff, FamilyRow
-    from sassay.model.kernel import Kernel
     from sassay.report.bundle import Report
 
-_DETAILS = 250
-"""Families with details of their own; the table above them lists every family."""
-_ROWS = 5_000
-_CHANGES = 40
 _SUSPECTS = 10
 _TEMPLATES = Path(__file__).parent / "templates"
+_ASSETS = Path(__file__).parent / "assets"
+_SCRIPTS = (
+    "dom", "rows", "data", "charts", "families", "family", "code_model", "highlight",
+    "code_view", "kernel", "main",
+)  # fmt: skip
+"""Parts of the page's script, in the order in which they need each other."""
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -52,8 +55,7 @@ def render(report: Report) -> str:
     """
     if not (report.states or report.diff or report.check or report.code_diffs):
         raise UsageError("there is nothing to report")
-    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    style, script = _assets()
     page = (
         _environment()
         .get_template("page.html.j2")
@@ -74,7 +76,8 @@ def render(report: Report) -> str:
             "base-uri 'none'; form-action 'none'",
             **_families(report),
             **_code(report),
-            **_show(report),
+            **_page(report),
+            shown=report.states if report.command == "show" else (),
         )
     )
     return page.rstrip("\n") + "\n"
@@ -84,6 +87,14 @@ def _title(report: Report) -> str:
     if report.options.title:
         return report.options.title
     return numbers.ARROW.join(label(name) for name in select.labels(report))
+
+
+@cache
+def _assets() -> tuple[str, str]:
+    """Style and script; all parts of the script share one scope of their own."""
+    parts = [(_ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
+    script = '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+    return (_ASSETS / "style.css").read_text(encoding="utf-8"), script
 
 
 def _digest(text: str) -> str:
@@ -100,26 +111,14 @@ def anchor(kind: str, *parts: str) -> str:
 def _families(report: Report) -> dict[str, Any]:
     diff, options = report.diff, report.options
     if diff is None:
-        return {"rows": (), "details": (), "anchors": {}, "one_arch": None, "suspects": ()}
+        return {"families": False, "one_arch": None, "suspects": ()}
     summary = options.rendering == "summary"
     everything = options.all or options.rendering == "full"
     shown = () if summary else select.moved_families(diff, everything=everything)
-    rows = entries(diff, shown)
-    moved = ranked(item for item in rows if select.has_moved(item.row))
     suspects = [item for item in ranked(entries(diff, diff.families)) if item.suspect]
-    details = moved[: options.limit or _DETAILS]
     return {
-        "rows": rows[: options.limit or _ROWS],
-        "rows_total": len(rows),
-        "details": details,
-        "details_total": len(moved),
-        "anchors": {
-            key: anchor("family", item.row.family, item.archs[0])
-            for item in details
-            for key in item.keys
-        },
+        "families": bool(shown),
         "chapters": story(diff),
-        "changes_limit": options.limit or _CHANGES,
         "one_arch": select.one_arch(diff),
         "quiet": len(diff.families) - len(shown),
         "suspects": () if summary else suspects[: options.limit or _SUSPECTS],
@@ -128,54 +127,22 @@ def _families(report: Report) -> dict[str, Any]:
 
 
 def _code(report: Report) -> dict[str, Any]:
-    code = report.code_diffs or report.linked_code
-    known = select.kernels_by_id(report.states) if code else {}
-    by_kernels: dict[tuple[str | None, str | None], list[CodeDiff]] = {}
-    for one in code:
-        by_kernels.setdefault((one.before, one.after), []).append(one)
-    return {"code_diffs": code, "code_of": by_kernels, "known": known}
+    code = report.code_diffs
+    return {"code_diffs": code, "known": select.kernels_by_id(report.states) if code else {}}
 
 
-def _show(report: Report) -> dict[str, Any]:
-    if report.command != "show":
-        return {"shown": (), "kernel": None, "listing": None}
-    return {
-        "shown": report.states,
-        "kernel": report.kernel,
-        "listing": report.listing,
-        "kernel_limit": report.options.limit or _ROWS,
+def _page(report: Report) -> dict[str, Any]:
+    """The packed data, and each kernel's code by itself, since few of them are opened."""
+    page = PageData(report)
+    codes = [packed(code_data(code, page)) for code in report.traced]
+    pairs = [packed(pair_data(pair, page)) for pair in report.traced_pairs]
+    data = page.build()
+    data["coded"] = {plain(code.kernel): place for place, code in enumerate(report.traced)}
+    data["paired"] = {
+        f"{plain(pair.before)}|{plain(pair.after)}": place
+        for place, pair in enumerate(report.traced_pairs)
     }
-
-
-def _category_rows(row: FamilyRow, layer: str) -> list[tuple[str, Sequence[int | None]]]:
-    """Category totals with those that moved first, all on request of the eye."""
-    table = select.categories(row, layer)
-    moved = select.movements(table)
-    names = {name for name, _ in moved}
-    rest = [(name, values) for name, values in sorted(table.items()) if name not in names]
-    return [*moved, *rest]
-
-
-def _average_rows(row: FamilyRow, layer: str) -> list[tuple[str, Sequence[float | None]]]:
-    """Averages a kernel: of all instructions, then by category where the records hold them."""
-    values = row.per_kernel_categories
-    table: Mapping[str, Sequence[float | None]] = (
-        values.ptx if layer == "ptx" else values.sass
-    ) or {}
-    order = [name for name, _ in _category_rows(row, layer)]
-    by_name = [(name, table[name]) for name in order if name in table]
-    return [("all instructions", select.averages(row, layer)), *by_name]
-
-
-def _resources(kernel: Kernel) -> list[tuple[str, int]]:
-    names = kernel.resources.__struct_fields__
-    known = [(name.replace("_", " "), getattr(kernel.resources, name)) for name in names]
-    return [(name, value) for name, value in known if value is not None]
-
-
-def _sort_key(values: Sequence[float | None]) -> float:
-    """What a column of series sorts by: the size of its movement."""
-    return abs(numbers.delta(values) or 0)
+    return {"data": packed(data), "codes": codes, "code_pairs": pairs}
 
 
 def _largest(census: Mapping[str, int] | None, most: int) -> list[tuple[str, int]]:
@@ -195,31 +162,16 @@ def _environment() -> Environment:
     environment.globals.update(
         ARROW=numbers.ARROW,
         anchor=anchor,
-        average_rows=_average_rows,
         averages=select.averages,
-        bars=bars,
-        category_rows=_category_rows,
-        delta=numbers.delta,
         delta_text=numbers.delta_text,
         evidence=numbers.evidence,
         hunk_range=select.hunk_range,
-        instances=select.instances,
         largest=_largest,
-        layers_of=select.layers_of,
-        moved_resources=select.moved_resources,
-        movements=select.movements,
         note_field=select.note_field,
         note_values=select.note_values,
-        opcodes=select.opcodes,
-        resources=_resources,
         row_layer=select.row_layer,
         short_answer=select.short_answer,
-        spell_archs=spell_archs,
         status_word=select.status_word,
-        told_changes=select.told_changes,
-        undone=select.undone,
-        sort_key=_sort_key,
-        status_words=select.status_words,
         totals=select.totals,
         verdict_note=select.verdict_note,
     )
