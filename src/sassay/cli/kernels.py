@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -48,16 +49,17 @@ class KernelFinder:
     ) -> None:
         self._stack.close()
 
-    def kernels(self, origin: str) -> tuple[KernelCode, ...]:
-        """All kernels of an origin that have PTX.
+    def kernels(self, origin: str, globs: Sequence[str] = ()) -> tuple[KernelCode, ...]:
+        """The kernels of an origin that have PTX.
 
         Args:
             origin: A manifest (`.toml`), or any INPUT of the command line.
+            globs: Of a manifest, only functions that one of these matches are compiled, if any is.
 
         Raises:
             SassayError: It cannot be read or compiled, or holds no PTX.
         """
-        state = self._state(origin)
+        state = self._state(origin, globs)
         found = tuple(
             _code(kernel, self.session.store.ptx(kernel.code.ptx), origin)
             for kernel in state.kernels
@@ -71,14 +73,22 @@ class KernelFinder:
             )
         return found
 
-    def _state(self, origin: str) -> State:
+    def _state(self, origin: str, globs: Sequence[str]) -> State:
         named = self._folder / origin
         if named.suffix == ".toml":
+            import msgspec
+
             from sassay.build import compile_manifest, load_manifest
 
             cache = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sassay-"))
+            manifest = load_manifest(named)
+            wanted = tuple(
+                each
+                for each in manifest.variants
+                if any(fnmatchcase(each.function, glob) for glob in globs)
+            )
             run = compile_manifest(
-                load_manifest(named),
+                msgspec.structs.replace(manifest, variants=wanted or manifest.variants),
                 archs=self._archs,
                 cache_dir=Path(cache),
                 progress=self.session.progress.note,

@@ -23,6 +23,7 @@ from sassay.cli import (
     lint,
     parity,
     policy,
+    probe,
     query,
     record,
     schema,
@@ -80,6 +81,9 @@ app.command("lint", short_help="Look for known mistakes in a state's PTX and SAS
 )
 app.command("parity", short_help="Judge parity contracts: kernels that must give the same bits.")(
     parity.parity_command
+)
+app.command("probe", short_help="Count how often two selection steps choose differently.")(
+    probe.probe_command
 )
 app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
 app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)

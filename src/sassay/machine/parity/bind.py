@@ -239,7 +239,7 @@ def _check_pointer(kernel: KernelCode, name: str, bound: Bound) -> None:
 
 def _check_divisor(kernel: KernelCode, name: str, number: float | None) -> None:
     divisor = kernel.divisibility.get(name, 1)
-    if isinstance(number, int) and not isinstance(number, bool) and number % divisor:
+    if number is not None and number == int(number) and int(number) % divisor:
         raise UsageError(
             f"{kernel.symbol} was compiled for {name} divisible by {divisor}, not {number}",
             hint="choose dimensions that fit, or an instance that was compiled for less",

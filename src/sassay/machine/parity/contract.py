@@ -42,6 +42,8 @@ class BufferSpec(msgspec.Struct, frozen=True):
         high: For integers: one more than the largest; None without.
         values: Values to repeat; empty: none given.
         file: A `.npy` file with the content; None without.
+        of: Another buffer whose content, times the scalar `by`, this one holds, rounded once.
+        by: That scalar.
         compared: Whether the two sides have to agree on it.
     """
 
@@ -52,6 +54,8 @@ class BufferSpec(msgspec.Struct, frozen=True):
     high: Whole | None = None
     values: tuple[float, ...] = ()
     file: str | None = None
+    of: str | None = None
+    by: str | None = None
     compared: bool = True
 
 
@@ -83,16 +87,37 @@ class Step(msgspec.Struct, frozen=True):
     arguments: Mapping[str, Scalar] | tuple[Scalar, ...] = ()
 
 
+class Linear(msgspec.Struct, frozen=True):
+    """`out = x @ weight.T`, summed in double precision and rounded once.
+
+    It stands for a library's matrix product, alike wherever it is used.
+
+    Attributes:
+        x: Buffer of rows.
+        weight: Buffer with one row for each output.
+        out: Buffer of rows that it fills.
+    """
+
+    x: str
+    weight: str
+    out: str
+
+
 class SideSpec(msgspec.Struct, frozen=True):
     """One of the two computations: kernels one after the other, or a Python function.
 
     Attributes:
-        steps: Kernels; empty for a Python function.
+        steps: Kernels and matrix products in order; empty for a Python function.
         python: `FILE.py:FUNCTION`, relative to the contract file; None for kernels.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step | Linear, ...] = ()
     python: str | None = None
+
+    @property
+    def kernels(self) -> tuple[Step, ...]:
+        """The steps that launch kernels."""
+        return tuple(each for each in self.steps if isinstance(each, Step))
 
 
 class Contract(msgspec.Struct, frozen=True):

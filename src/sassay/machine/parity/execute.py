@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from sassay.errors import UsageError
 from sassay.machine.parity.bind import Values, launches_of
+from sassay.machine.parity.contract import Linear
 from sassay.machine.parity.formats import values_of, words_of
 from sassay.machine.run import run
 
@@ -84,10 +85,15 @@ class Sides:
     chooser: Chooser
     references: Mapping[str, Reference] = field(default_factory=dict)
 
-    def bound(self, spec: SideSpec, case: Case, buffers: Mapping[str, Array]) -> Any:
-        """The launches of a side, bound to its memory, one after the other."""
+    def bound(
+        self, spec: SideSpec, case: Case, buffers: Mapping[str, Array]
+    ) -> Iterator[BoundLaunch | Linear]:
+        """The launches of a side, bound to its memory, and the products between them."""
         values = Values(case.dims, case.scalars, buffers)
         for step in spec.steps:
+            if isinstance(step, Linear):
+                yield step
+                continue
             kernel = self.chooser.choose(step, case.names)
             yield from launches_of(step, kernel, values)
 
@@ -102,6 +108,10 @@ class Sides:
             return self._python(spec.python, case, buffers)
         outcome = Outcome(buffers)
         for bound in self.bound(spec, case, buffers):
+            if isinstance(bound, Linear):
+                multiply(bound, buffers, case.formats)
+                outcome.label = max(outcome.label, "modelled", key=RANK.__getitem__)
+                continue
             outcome.launches += bool(bound.launch.blocks)
             result = run(bound.kernel.program, bound.launch)
             for position, array in bound.arrays.items():
@@ -144,6 +154,23 @@ class Sides:
         return Outcome(buffers, launches=1)
 
 
-def bound_text(bound: BoundLaunch) -> str:
-    """A launch in words."""
-    return f"{bound.kernel.symbol} <<<{bound.launch.grid}, {bound.launch.block}>>>"
+def multiply(step: Linear, buffers: Mapping[str, Array], formats: Mapping[str, Format]) -> None:
+    """Does a matrix product.
+
+    Raises:
+        UsageError: The shapes do not fit.
+    """
+    x, weight = (values_of(buffers[name], formats[name]) for name in (step.x, step.weight))
+    out = buffers[step.out]
+    if (
+        x.ndim != 2
+        or weight.ndim != 2
+        or out.shape != (x.shape[0], weight.shape[0])
+        or (x.shape[1] != weight.shape[1])
+    ):
+        raise UsageError(
+            f"{step.x}{x.shape} times {step.weight}{weight.shape} does not give "
+            f"{step.out}{out.shape}"
+        )
+    with np.errstate(all="ignore"):
+        out[...] = words_of(x @ weight.T, formats[step.out])

@@ -38,6 +38,7 @@ def buffers_of(
     dims: Mapping[str, int],
     types: Mapping[str, str],
     *,
+    scalars: Mapping[str, float],
     inputs: str,
     seed: str,
     folder: str,
@@ -48,6 +49,7 @@ def buffers_of(
         specs: By name.
         dims: Dimensions of the case.
         types: Types of the case, by placeholder.
+        scalars: Numbers, for buffers that are a multiple of another.
         inputs: How floating-point buffers without a fill of their own are filled.
         seed: Names the case.
         folder: Where files of contents lie.
@@ -80,6 +82,11 @@ def buffers_of(
             arrays[name] = _integers(random, name, spec, shape, dims).astype(form.dtype)
         else:
             arrays[name] = _filled(random, spec, form, shape, inputs)
+    for name, spec in specs.items():
+        if spec.of is not None:
+            origin = values_of(arrays[spec.of], formats[spec.of])
+            factor = scalars.get(spec.by or "", 1.0)
+            arrays[name] = words_of(np.resize(origin * factor, arrays[name].shape), formats[name])
     return arrays, formats
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from sassay.errors import LimitError, SassayError
 from sassay.machine.parity import limits
-from sassay.machine.parity.contract import Claim, Contract, ContractFile, SideSpec
+from sassay.machine.parity.contract import Claim, Contract, ContractFile, SideSpec, Step
 from sassay.machine.parity.execute import RANK, Case, Sides
 from sassay.machine.parity.fill import buffers_of
 from sassay.machine.parity.formats import bits_of, is_nan, text_of, ulps, values_of
@@ -47,7 +47,9 @@ def check_contracts(
     """
     results: list[ContractResult] = []
     # What cannot be read at all ends the run before it starts.
-    for origin in sorted(_origins(file, names)):
+    for origin in sides.chooser.prepare(_steps(file, names)):
+        if progress is not None:
+            progress(f"reading {origin}")
         sides.chooser.all(origin)
     for contract in file.contracts:
         for each in expand_pairs(contract, sides):
@@ -57,11 +59,17 @@ def check_contracts(
     return ParityReport("parity/1", tuple(results), verdict_of(results), file.path)
 
 
-def _origins(file: ContractFile, names: tuple[str, ...]) -> set[str]:
-    wanted = [each for each in file.contracts if not names or each.pairs or each.name in names]
-    return {
-        step.origin for each in wanted for side in (each.left, each.right) for step in side.steps
-    }
+def _steps(file: ContractFile, names: tuple[str, ...]) -> list[Step]:
+    wanted = [
+        each
+        for each in file.contracts
+        if not names or each.name in names or (each.pairs and _of_pair(each.name, names))
+    ]
+    return [step for each in wanted for side in (each.left, each.right) for step in side.kernels]
+
+
+def _of_pair(name: str, names: tuple[str, ...]) -> bool:
+    return any(each.startswith(f"{name}[") for each in names)
 
 
 def verdict_of(results: list[ContractResult]) -> Verdict:
@@ -82,7 +90,7 @@ def expand_pairs(contract: Contract, sides: Sides) -> tuple[Contract, ...]:
     """
     if not contract.pairs:
         return (contract,)
-    (left,), (right,) = contract.left.steps, contract.right.steps
+    (left,), (right,) = contract.left.kernels, contract.right.kernels
     found = {star_of(code, right.kernel) for code in sides.chooser.all(right.origin)} - {None}
     known = {code.symbol for code in sides.chooser.all(left.origin)}
     out = []
@@ -115,8 +123,9 @@ def _contract(
                 progress(f"{contract.name}: {title}")
             try:
                 buffers, formats = buffers_of(
-                    contract.buffers, dims, types, inputs=inputs, seed=seed, folder=folder
-                )
+                    contract.buffers, dims, types, scalars=contract.scalars, inputs=inputs,
+                    seed=seed, folder=folder,
+                )  # fmt: skip
                 case = Case(dims, types, contract.scalars, buffers, formats)
                 _note(titles, contract, sides, case)
                 results.append(_case(contract, sides, case, title))
@@ -137,7 +146,7 @@ def _contract(
 
 
 def _written(side: SideSpec) -> str:
-    return side.python or ", ".join(step.kernel for step in side.steps)
+    return side.python or ", ".join(step.kernel for step in side.kernels)
 
 
 def _worst(outcomes: list[HeldWord]) -> HeldWord:
@@ -150,7 +159,7 @@ def _note(titles: dict[str, dict[str, None]], contract: Contract, sides: Sides, 
     for name, side in (("left", contract.left), ("right", contract.right)):
         if side.python is not None:
             titles[name][side.python] = None
-        for step in side.steps:
+        for step in side.kernels:
             code = sides.chooser.choose(step, case.names)
             titles[name][code.symbol] = None
             titles["arch"][code.arch] = None

@@ -76,8 +76,9 @@ class KernelCode:
         return f"{self.symbol} [{self.arch}] {', '.join([*parts, *kinds])}".strip()
 
 
-Kernels = Callable[[str], Sequence[KernelCode]]
-"""Gives all kernels of an origin: a manifest, or any INPUT of the command line."""
+Kernels = Callable[[str, Sequence[str]], Sequence[KernelCode]]
+"""Gives the kernels of an origin (a manifest, or any INPUT of the command line); others than those
+that some glob matches may be left out."""
 
 
 class Chooser:
@@ -90,6 +91,17 @@ class Chooser:
     def __init__(self, kernels: Kernels) -> None:
         self._kernels = kernels
         self._known: dict[str, Sequence[KernelCode]] = {}
+        self._wanted: dict[str, dict[str, None]] = {}
+
+    def prepare(self, steps: Sequence[Step]) -> tuple[str, ...]:
+        """Say which steps will be asked for, before anything of their origins is.
+
+        Returns:
+            Their origins, each once.
+        """
+        for step in steps:
+            self._wanted.setdefault(step.origin, {})[step.kernel] = None
+        return tuple(dict.fromkeys(step.origin for step in steps))
 
     def all(self, origin: str) -> Sequence[KernelCode]:
         """All kernels of an origin.
@@ -98,7 +110,7 @@ class Chooser:
             SassayError: It cannot be read.
         """
         if origin not in self._known:
-            self._known[origin] = self._kernels(origin)
+            self._known[origin] = self._kernels(origin, tuple(self._wanted.get(origin, ())))
         return self._known[origin]
 
     def choose(self, step: Step, names: Mapping[str, Scalar]) -> KernelCode:

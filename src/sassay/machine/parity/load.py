@@ -15,6 +15,7 @@ from sassay.machine.parity.contract import (
     Claim,
     Contract,
     ContractFile,
+    Linear,
     SideSpec,
     Step,
     Whole,
@@ -35,7 +36,7 @@ _STEP = (
     "from", "kernel", "arch", "where", "each", "grid", "block", "shared", "arguments",
 )  # fmt: skip
 _SIDE = (*_STEP, "steps", "python")
-_BUFFER = ("type", "shape", "fill", "low", "high", "values", "file", "compare")
+_BUFFER = ("type", "shape", "fill", "low", "high", "values", "file", "of", "by", "compare")
 _SHARED = ("name", "from", "arch", "dims", "types", "scalars", "buffers", "left", "right")
 _CONTRACT = (
     *_SHARED, "claim", "inputs", "seeds", "ulp", "relative", "absolute", "effect", "pairs",
@@ -117,7 +118,8 @@ def _contract(node: Node, defaults: Defaults) -> Contract:
         node.refuse("claim", "`identical` compares kernels", 'claim = "bitwise" or "close"')
     pairs = node.flag("pairs", default=False)
     if pairs and any(
-        len(side.steps) != 1 or side.steps[0].kernel.count("*") != 1 for side in sides
+        [each.kernel.count("*") for each in side.kernels] != [1] or len(side.steps) > 1
+        for side in sides
     ):
         node.refuse("pairs", "pairs need one kernel a side, with one * in its name")
     return Contract(
@@ -196,7 +198,7 @@ def read_buffers(node: Node, names: Names) -> dict[str, BufferSpec]:
         _name(node, key)
         if not isinstance(value, dict):
             node.refuse(key, "a buffer is a table", 'such as { type = "bf16", shape = ["M", "H"] }')
-        found[key] = _buffer(node.table(key), names)
+        found[key] = _buffer(node.table(key), names, list(node.value))
     if not found:
         node.refuse(
             None, "there are no buffers", '[contract.buffers] with x = { type = "bf16", ... }'
@@ -204,7 +206,7 @@ def read_buffers(node: Node, names: Names) -> dict[str, BufferSpec]:
     return found
 
 
-def _buffer(node: Node, names: Names) -> BufferSpec:
+def _buffer(node: Node, names: Names, siblings: list[str]) -> BufferSpec:
     node.only(_BUFFER)
     kind = node.text("type")
     if kind not in FORMATS and kind not in {f"{{{each}}}" for each in names.types}:
@@ -233,6 +235,8 @@ def _buffer(node: Node, names: Names) -> BufferSpec:
         high=None if high is None else _whole(node, "high", high, names),
         values=node.many("values"),
         file=node.optional("file"),
+        of=node.word("of", siblings) if "of" in node else None,
+        by=node.word("by", sorted(names.scalars)) if "by" in node else None,
         compared=node.flag("compare", default=True),
     )
 
@@ -272,7 +276,17 @@ def read_side(node: Node, key: str, defaults: Defaults, names: Names, above: Nod
         return SideSpec(python=python)
     defaults = defaults.within(node)
     nodes = node.tables("steps") if "steps" in node else (node,)
-    return SideSpec(steps=tuple(_step(each, defaults, names) for each in nodes))
+    return SideSpec(steps=tuple(_any_step(each, defaults, names) for each in nodes))
+
+
+def _any_step(node: Node, defaults: Defaults, names: Names) -> Step | Linear:
+    if "linear" not in node:
+        return _step(node, defaults, names)
+    node.only(("linear",))
+    table = node.table("linear")
+    table.only(("x", "weight", "out"))
+    known = sorted(names.buffers)
+    return Linear(*(table.word(key, known) for key in ("x", "weight", "out")))
 
 
 def _step(node: Node, defaults: Defaults, names: Names) -> Step:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sassay.machine.parity.contract import Linear
+from sassay.machine.parity.execute import multiply
 from sassay.machine.run import run
 from sassay.machine.symbolic import Leaf, hashing, run_symbolic
 from sassay.model.parity import Parting
@@ -81,6 +83,10 @@ def trace(sides: Sides, spec: SideSpec, case: Case) -> Trace:
     found._writer = {name: np.full(a.shape, -1, np.int32) for name, a in buffers.items()}  # noqa: SLF001 - made here
     several = len(spec.steps) > 1
     for bound in sides.bound(spec, case, buffers):
+        if isinstance(bound, Linear):
+            multiply(bound, buffers, case.formats)
+            _multiplied(bound, found)
+            continue
         found.launches += bool(bound.launch.blocks)
         result = run_symbolic(bound.kernel.program, bound.launch, leaves=_leaves(bound, found))
         found.caveats += [(bound, each) for each in result.caveats]
@@ -96,6 +102,19 @@ def trace(sides: Sides, spec: SideSpec, case: Case) -> Trace:
                 if content is not None and array.view.size:
                     array.view[...] = content
     return found
+
+
+def _multiplied(step: Linear, found: Trace) -> None:
+    """Hashes of a matrix product: of a row of x, a row of the weight, and nothing else."""
+    rows = [
+        (found.hashes[name] * hashing.leaf(hashing.name_hash("term"), np.arange(n))).sum(axis=1)
+        for name in (step.x, step.weight)
+        for n in found.hashes[name].shape[1:]
+    ]
+    mixed = hashing.leaf(hashing.name_hash("linear"), rows[0].view(np.int64)[:, None])
+    out = hashing.leaf(hashing.name_hash("output"), (mixed + rows[1][None, :]).view(np.int64))
+    found.hashes[step.out] = out
+    found.written[step.out][...] = True
 
 
 def leaf_hashes(name: str, shape: tuple[int, ...]) -> NDArray[np.uint64]:
