@@ -77,7 +77,7 @@ def kernel_rows(states: Iterable[State]) -> Iterator[Row]:
                 _joined(item.frontend for item in kernel.toolchains),
                 kernel.location.file if kernel.location else None,
                 kernel.location.line if kernel.location else None,
-                _json(kernel.specialization), _json(kernel.metadata), _json(kernel.facts),
+                _in_order(kernel.specialization), _json(kernel.metadata), _json(kernel.facts),
             )  # fmt: skip
 
 
@@ -225,6 +225,11 @@ def _extent(extent: tuple[int, int, int] | None) -> str | None:
 def _joined(values: Iterable[str | None]) -> str | None:
     known = sorted({value for value in values if value is not None})
     return ", ".join(known) or None
+
+
+def _in_order(value: object) -> str:
+    """JSON that keeps the order of mappings: a signature's is that of the kernel's parameters."""
+    return msgspec.json.encode(value).decode()
 
 
 def _json(value: object) -> str:
