@@ -18,12 +18,19 @@ class UnsupportedInstruction(SassayError):  # noqa: N818 - it names what the pro
         forms: Each missing form with its count and the line of its first use, most used first.
     """
 
-    def __init__(self, missing: Sequence[tuple[str, int]], *, artifact: str | None = None) -> None:
+    def __init__(
+        self,
+        missing: Sequence[tuple[str, int]],
+        *,
+        artifact: str | None = None,
+        mode: str = "machine",
+    ) -> None:
         """Collects the missing instructions.
 
         Args:
             missing: Form and line of every instruction that is not implemented.
             artifact: The module.
+            mode: What does not implement them.
         """
         counts = Counter(form for form, _ in missing)
         lines: dict[str, int] = {}
@@ -35,7 +42,7 @@ class UnsupportedInstruction(SassayError):  # noqa: N818 - it names what the pro
         )
         listed = "; ".join(f"{form} x{count} (line {line})" for form, count, line in self.forms)
         super().__init__(
-            f"the machine does not implement {len(self.forms)} instruction forms: {listed}",
+            f"the {mode} does not implement {len(self.forms)} instruction forms: {listed}",
             artifact=artifact,
             place=f"line {min(lines.values(), default=0)}",
         )

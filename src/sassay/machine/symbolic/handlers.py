@@ -9,6 +9,7 @@ import numpy as np
 from sassay.machine import warp
 from sassay.machine.access import split_access
 from sassay.machine.atomics import chosen, turns
+from sassay.machine.errors import UnsupportedInstruction
 from sassay.machine.instructions import IGNORED
 from sassay.machine.program import SINK_SLOT
 from sassay.machine.symbolic import hashing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sassay.machine.memory import Part
-    from sassay.machine.program import Op, Source
+    from sassay.machine.program import Op, Program, Source
     from sassay.machine.symbolic.lanes import SymbolicLanes
     from sassay.machine.symbolic.memory import SymbolicMemory
     from sassay.machine.symbolic.notes import Notes
@@ -31,6 +32,32 @@ if TYPE_CHECKING:
     Handler = Callable[[SymbolicLanes, SymbolicMemory, Array | None], None]
 
 _COUNTS = {"v2": 2, "v4": 4, "v8": 8}
+_FOLLOWED = frozenset(
+    {"moves", "mov", "ld", "ldu", "st", "atom", "red", "shfl", "vote", "redux", "bar", "barrier"}
+    | {"cvta", "isspacep", "activemask", "elect", "match", "trap", "createpolicy", "call"}
+)
+"""Operations that do not only compute on registers and that are followed: those of the second
+line with sources that are known. All others would move bytes past the hashes."""
+
+
+def refuse_unfollowed(program: Program) -> None:
+    """Refuses a program with instructions that the symbolic mode does not follow.
+
+    Raises:
+        UnsupportedInstruction: It lists them.
+    """
+    missing = [
+        (op.form, op.place.line)
+        for block in program.blocks
+        for op in block.ops
+        if op.kernel is None
+        and op.base not in _FOLLOWED
+        and op.base not in IGNORED
+        and op.barrier is None
+        and op.base
+    ]
+    if missing:
+        raise UnsupportedInstruction(missing, artifact=program.artifact, mode="symbolic mode")
 
 
 class Handlers:
@@ -73,8 +100,8 @@ class Handlers:
             "vote": self._vote,
             "redux": self._reduce,
         }
-        bind = special.get(op.base)
-        return self._plain(op) if bind is None else bind(op)
+        bind = special.get(op.base, self._plain)
+        return bind(op)
 
     def _plain(self, op: Op) -> Handler:
         """An operation whose sources have to be known."""

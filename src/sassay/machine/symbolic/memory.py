@@ -12,6 +12,7 @@ from sassay.machine.symbolic.symbol import Symbol, choose, known
 from sassay.machine.types import WORDS
 
 if TYPE_CHECKING:
+    from sassay.machine.async_copy.stores import Stores
     from sassay.machine.memory import Part
     from sassay.machine.symbolic.lanes import SymbolicLanes
     from sassay.machine.types import Array
@@ -28,6 +29,11 @@ class SymbolicMemory:
     def __init__(self, plain: Memory, overlays: dict[int, Overlay]) -> None:
         self.bytes = plain
         self.overlays = dict(overlays)
+
+    @property
+    def stores(self) -> Stores:
+        """Copies out of shared memory under way; the symbolic mode starts none."""
+        return self.bytes.stores
 
     def overlay(self, part: Part) -> Overlay | None:
         """The hashes beside some bytes, None if all of them are known."""

@@ -50,6 +50,8 @@ class Leaves:
     def _element(self, number: Array) -> Array:
         if isinstance(self._index, np.ndarray):
             flat = self._index.reshape(-1)
+            if flat.dtype == np.uint64:
+                return flat[np.minimum(number, flat.size - 1)]
             return hashing.leaf(self._name, flat[np.minimum(number, flat.size - 1)])
         return hashing.leaf(self._name, number + self._index)
 

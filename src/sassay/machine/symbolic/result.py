@@ -26,10 +26,12 @@ class Leaf:
     Attributes:
         name: Of the buffer, or of the scalar.
         index: Number of the argument's first element in that buffer, or of each of its elements.
+            An array of uint64 holds the hashes themselves, as an earlier run left them in
+            `outputs`: so the expressions of kernels that run one after the other go on.
     """
 
     name: str
-    index: int | NDArray[np.int64] = 0
+    index: int | NDArray[np.int64] | NDArray[np.uint64] = 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sassay.machine.run import (
     trap_of,
 )
 from sassay.machine.symbolic import hashing
-from sassay.machine.symbolic.handlers import Handlers
+from sassay.machine.symbolic.handlers import Handlers, refuse_unfollowed
 from sassay.machine.symbolic.lanes import DependsOnDataError
 from sassay.machine.symbolic.memory import SymbolicMemory
 from sassay.machine.symbolic.notes import Notes
@@ -66,8 +66,10 @@ def run_symbolic(
     Raises:
         UsageError: The launch does not fit the entry.
         LimitError: Blocks that have to run together need too much memory.
+        UnsupportedInstruction: Matrix instructions or asynchronous copies, which are not followed.
     """
     check_launch(program, launch)
+    refuse_unfollowed(program)
     for position in (*(leaves or {}), *concrete):
         if not 0 <= position < len(program.params):
             raise UsageError(f"{program.name} has no argument {position}")

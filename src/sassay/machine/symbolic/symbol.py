@@ -63,8 +63,8 @@ class Piece:
         )
 
     def through(self, via: str) -> Piece:
-        """The same, with how it came here."""
-        return replace(self, via=via)
+        """The same, with one more step on its way here."""
+        return replace(self, via=f"{self.via}, {via}" if self.via else via)
 
 
 def known(value: Array) -> Piece:
