@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,23 +50,77 @@ class Trace:
     trap: str = ""
     launches: int = 0
     _runs: list[tuple[SymbolicResult, BoundLaunch]] = field(default_factory=list)
-    _writer: dict[str, NDArray[np.int32]] = field(default_factory=dict)
+    _places: dict[str, list[tuple[int, NDArray[np.int64]]]] = field(default_factory=dict)
+    _inputs: list[dict[str, NDArray[np.uint64]]] = field(default_factory=list)
+
+    def take(self, bound: BoundLaunch, result: SymbolicResult) -> None:
+        """Adds what a launch wrote."""
+        number = len(self._runs)
+        self._runs.append((result, bound))
+        inputs: dict[str, NDArray[np.uint64]] = {}
+        for array in bound.arrays.values():
+            part = slice(array.start, array.start + array.view.size)
+            if self.written[array.buffer].reshape(-1)[part].any():
+                inputs[array.buffer] = self.hashes[array.buffer].reshape(-1)[part].copy()
+        self._inputs.append(inputs)
+        for position, array in bound.arrays.items():
+            hashes, written = result.outputs[position], result.written[position]
+            if hashes is None or written is None or not written.any():
+                continue
+            places = np.flatnonzero(written.reshape(-1))
+            self._places.setdefault(array.buffer, []).append((number, places + array.start))
+            part = slice(array.start, array.start + array.view.size)
+            self.hashes[array.buffer].reshape(-1)[part][places] = hashes.reshape(-1)[places]
+            self.written[array.buffer].reshape(-1)[part][places] = True
 
     def explain(self, buffer: str, element: int) -> Expression | None:
-        """The expression of an element; None if nobody wrote it.
+        """The expression of an element, through all launches; None if nobody wrote it.
 
         Args:
             buffer: Its name.
             element: Flat.
         """
-        writer = int(self._writer[buffer].reshape(-1)[element])
-        if writer < 0:
+        return self._explain(buffer, element, len(self._runs))
+
+    def _explain(self, buffer: str, element: int, before: int) -> Expression | None:
+        """The expression that an element had before a launch."""
+        writers = [
+            number
+            for number, places in self._places.get(buffer, ())
+            if number < before and _holds(places, element)
+        ]
+        if not writers:
             return None
-        result, bound = self._runs[writer]
+        result, bound = self._runs[writers[-1]]
         for position, array in bound.arrays.items():
             if array.buffer == buffer:
-                return result.explain(position, element - array.start)
+                found = result.explain(position, element - array.start)
+                return self._joined(found, bound, writers[-1])
         return None
+
+    def _joined(self, root: Expression, bound: BoundLaunch, number: int) -> Expression:
+        """An expression with what earlier launches left put in where it stands for itself."""
+        made: dict[int, Expression] = {}
+        earlier: dict[int, tuple[str, int]] = {}
+        for array in bound.arrays.values():
+            part = self._inputs[number].get(array.buffer)
+            if part is not None:
+                places = enumerate(part.reshape(-1).tolist())
+                earlier |= {hash_: (array.buffer, array.start + at) for at, hash_ in places}
+        for node in root.walk():
+            operands = tuple(made[id(each)] for each in node.operands)
+            found = node
+            if node.operation == "unknown" and node.hash in earlier:
+                found = self._explain(*earlier[node.hash], number) or node
+            elif any(new is not old for new, old in zip(operands, node.operands, strict=True)):
+                found = replace(node, operands=operands)
+            made[id(node)] = found
+        return made[id(root)]
+
+
+def _holds(places: NDArray[np.int64], element: int) -> bool:
+    at = int(np.searchsorted(places, element))
+    return at < len(places) and int(places[at]) == element
 
 
 def trace(sides: Sides, spec: SideSpec, case: Case) -> Trace:
@@ -80,7 +134,6 @@ def trace(sides: Sides, spec: SideSpec, case: Case) -> Trace:
         hashes={name: leaf_hashes(name, array.shape) for name, array in buffers.items()},
         written={name: np.zeros(array.shape, np.bool_) for name, array in buffers.items()},
     )
-    found._writer = {name: np.full(a.shape, -1, np.int32) for name, a in buffers.items()}  # noqa: SLF001 - made here
     several = len(spec.steps) > 1
     for bound in sides.bound(spec, case, buffers):
         if isinstance(bound, Linear):
@@ -93,7 +146,7 @@ def trace(sides: Sides, spec: SideSpec, case: Case) -> Trace:
         if result.trap is not None:
             found.trap = f"{bound.kernel.symbol}: {result.trap}"
             break
-        _take(found, bound, result)
+        found.take(bound, result)
         if several:
             # What a later step takes as an index has to be there as a number.
             numeric = run(bound.kernel.program, bound.launch)
@@ -132,24 +185,8 @@ def _leaves(bound: BoundLaunch, found: Trace) -> dict[int, Leaf]:
         leaves[position] = Leaf(array.buffer, array.start)
         if found.written[array.buffer].reshape(-1)[part].any():
             hashes = found.hashes[array.buffer].reshape(-1)[part]
-            leaves[position] = Leaf("value", hashes.view(np.int64))
+            leaves[position] = Leaf(array.buffer, hashes)
     return leaves
-
-
-def _take(found: Trace, bound: BoundLaunch, result: SymbolicResult) -> None:
-    found._runs.append((result, bound))  # noqa: SLF001 - of this module
-    for position, array in bound.arrays.items():
-        hashes, written = result.outputs[position], result.written[position]
-        if hashes is None or written is None or not written.any():
-            continue
-        part = slice(array.start, array.start + array.view.size)
-        places = np.flatnonzero(written.reshape(-1))
-        for target, value in (
-            (found.hashes, hashes.reshape(-1)[places]),
-            (found.written, np.True_),
-            (found._writer, np.int32(len(found._runs) - 1)),  # noqa: SLF001 - of this module
-        ):
-            target[array.buffer].reshape(-1)[part][places] = value
 
 
 def parting(left: Trace, right: Trace, buffer: str, element: int, case: Case) -> Parting:
@@ -255,7 +292,7 @@ def _terms(node: Expression) -> tuple[list[Expression], int]:
             stack += [(part, level + 1) for part in reversed(each.operands)]
         elif head == "fma":
             # The product is a term; the sum goes on in the addend.
-            terms.append(each.operands[0])
+            terms.append(replace(each, operation="product", operands=each.operands[:2]))
             stack.append((each.operands[2], level + 1))
         else:
             terms.append(each)
