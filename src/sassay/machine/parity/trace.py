@@ -184,7 +184,7 @@ def _leaves(bound: BoundLaunch, found: Trace) -> dict[int, Leaf]:
         part = slice(array.start, array.start + array.view.size)
         leaves[position] = Leaf(array.buffer, array.start)
         if found.written[array.buffer].reshape(-1)[part].any():
-            hashes = found.hashes[array.buffer].reshape(-1)[part]
+            hashes = found.hashes[array.buffer].reshape(-1)[part].copy()
             leaves[position] = Leaf(array.buffer, hashes)
     return leaves
 

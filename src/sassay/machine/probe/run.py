@@ -230,7 +230,6 @@ def numeric_lines(spec: ProbeSpec, sides: Sides, case: Case) -> tuple[str, ...]:
     lines: list[str] = []
     if left.trap or right.trap:
         return (left.trap or right.trap,)
-    parted = False
     for name in case.buffers:
         both = left.written[name] & right.written[name]
         count = int(np.count_nonzero(both))
@@ -239,19 +238,18 @@ def numeric_lines(spec: ProbeSpec, sides: Sides, case: Case) -> tuple[str, ...]:
         wrong = both & (left.hashes[name] != right.hashes[name])
         number = int(np.count_nonzero(wrong))
         if not number:
-            lines.append(f"{name}: the same bits for every input in all {count:,} elements")
+            lines.append(f"{name}: the same bits for every input")
+            continue
+        if not case.formats[name].is_float:
+            lines.append(f"{name}: chosen by other instructions; the counts say how often it shows")
             continue
         element = int(np.argmax(wrong.reshape(-1)))
         at = ", ".join(str(int(i)) for i in np.unravel_index(element, wrong.shape))
-        found = None if parted else parting(left, right, name, element, case)
-        how = (
-            "it follows from the above"
-            if found is None
-            else (
-                f"{name}[{at}] parts at left {found.left} ({found.left_place or 'no line'}), "
-                f"right {found.right} ({found.right_place or 'no line'})"
-            )
+        found = parting(left, right, name, element, case)
+        share = "all" if number == count else f"{number:,} of {count:,}"
+        lines.append(
+            f"{name}: {share} elements can differ; {name}[{at}] is "
+            f"{found.left} ({found.left_place or 'no line'}) on the left and "
+            f"{found.right} ({found.right_place or 'no line'}) on the right"
         )
-        lines.append(f"{name}: {number:,} of {count:,} elements can differ: {how}")
-        parted = True
     return tuple(lines)
