@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sassay.machine.async_copy.tensor_map import TensorMap
 from sassay.machine.errors import UnsupportedInstruction
 from sassay.machine.launch import Launch, Pointer
 from sassay.machine.load import load_program
@@ -14,6 +15,7 @@ __all__ = [
     "Pointer",
     "Program",
     "Result",
+    "TensorMap",
     "Trap",
     "UnsupportedInstruction",
     "load_program",

@@ -54,6 +54,7 @@ def cut_blocks(items: list[Item]) -> list[Block]:
             fresh()
         else:
             waits = item.members is not None or item.barrier is not None
+            waits |= item.ready is not None
             if waits and blocks[-1].ops:
                 fresh()
             blocks[-1].ops.append(item)
@@ -88,6 +89,8 @@ def in_order(blocks: list[Block]) -> list[Block]:
 
 def _watches(op: Op) -> bool:
     base, *modifiers = op.form.split(".")
+    if base == "mbarrier":
+        return "test_wait" in modifiers
     return base == "atom" or (base == "ld" and not access.WATCHING.isdisjoint(modifiers))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sassay.errors import UsageError
+from sassay.machine.async_copy.tensor_map import TensorMap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class Pointer:
     offset: int = 0
 
 
-Argument = NDArray[Any] | Pointer | np.generic | int | float | bytes | None
+Argument = NDArray[Any] | Pointer | TensorMap | np.generic | int | float | bytes | None
 
 
 def _three(value: int | Sequence[int], name: str) -> Dim3:
@@ -58,7 +59,8 @@ class Launch:
         arguments: One for each parameter: an array is what a pointer points to and stays as it
             is (the run works on a copy, equal objects share one); a number is passed by value,
             a float as the parameter's width; None is a null pointer; bytes fill a parameter that
-            is an array. Numpy has no bfloat16: pass words as uint16.
+            is an array, and a `TensorMap` one for a tensor map. Numpy has no bfloat16: pass
+            words as uint16.
         shared: Bytes of dynamic shared memory of each block.
         step_limit: Thread-instructions after which a run ends with a `step-limit` trap.
     """

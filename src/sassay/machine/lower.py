@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sassay.isa.ptx.syntax import Declaration, Instruction, Label, Scope
 from sassay.machine import access, instructions
+from sassay.machine.async_copy.bulk import tensormap
 from sassay.machine.async_copy.copies import copy
+from sassay.machine.async_copy.mbarrier import mbarrier
 from sassay.machine.binding import Binder
 from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mark_spins
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
@@ -363,7 +365,9 @@ _WARP = {
 }
 _COLLECTIVE: dict[str, Callable[[str, Binder, list[Operand], Gpu], Lowered]] = {
     "cp": copy,
+    "mbarrier": mbarrier,
     "mma": mma,
+    "tensormap": tensormap,
     "wgmma": wgmma,
 }
 _PLAIN = {

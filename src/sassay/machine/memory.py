@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.async_copy.flights import Flights
+from sassay.machine.async_copy.phases import Phases
+from sassay.machine.async_copy.stores import Stores
 from sassay.machine.matrix.outstanding import Outstanding
 from sassay.machine.owned import IN_FLIGHT, UNITS, Owned
 
@@ -144,6 +146,8 @@ class Memory:
         self.threads = threads
         self.shared = shared
         self.flights = Flights(shared, shared.count * threads)
+        self.phases = Phases(shared)
+        self.stores = Stores(shared, shared.count * threads)
         self.products = Outstanding(shared.count * threads)
 
     def locate(
@@ -290,9 +294,9 @@ def unwritten(part: Part, size: int) -> Array | None:
     unit = min(size, 8)
     marks = part.written.view(UNITS[unit])
     full = UNITS[unit].type(int.from_bytes(b"\1" * unit, "little"))
-    wrong = np.take(marks, part.offsets // unit) != full
+    wrong = (np.take(marks, part.offsets // unit) & full) != full
     if size > unit:
-        wrong |= np.take(marks, part.offsets // unit + 1) != full
+        wrong |= (np.take(marks, part.offsets // unit + 1) & full) != full
     if part.where is not None:
         wrong = wrong & part.where
     return wrong if wrong.any() else None

@@ -42,6 +42,14 @@ class Address:
 
 
 @dataclass(frozen=True)
+class TensorPlace:
+    """`[map, {c0, c1}]`: coordinates in a tensor."""
+
+    address: Address
+    coordinates: Operand
+
+
+@dataclass(frozen=True)
 class Vector:
     """`{a, b}`."""
 
@@ -63,7 +71,7 @@ class Group:
     items: tuple[Operand, ...]
 
 
-Operand = Name | Number | Address | Vector | Pair | Group
+Operand = Name | Number | Address | TensorPlace | Vector | Pair | Group
 
 SINK = "_"
 """The destination that drops what is written."""
@@ -133,6 +141,9 @@ def parse_operand(text: str) -> Operand:
         MissingForm: It is of a kind that the machine does not know.
     """
     if text.startswith("[") and text.endswith("]"):
+        parts = split(text[1:-1])
+        if len(parts) == 2:
+            return TensorPlace(_address(parts[0]), parse_operand(parts[1]))
         return _address(text[1:-1])
     if text.startswith("{") and text.endswith("}"):
         return Vector(tuple(map(parse_operand, split(text[1:-1]))))

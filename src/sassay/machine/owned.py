@@ -22,6 +22,11 @@ UNITS: dict[int, np.dtype[Any]] = {
 IN_FLIGHT = 2
 """The mark of a byte that an asynchronous copy may still be writing; 1 is written, 0 is not."""
 
+SWIZZLED = {32: 4, 64: 8, 128: 16, 16: 32}
+"""What a tensor copy adds to the mark of what it wrote, by the bytes of a swizzled row."""
+
+ANY_SWIZZLE = 4 | 8 | 16 | 32
+
 _PAD = 16
 
 

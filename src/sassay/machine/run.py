@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sassay.errors import LimitError, UsageError
+from sassay.machine.async_copy.tensor_map import TensorMap
 from sassay.machine.launch import Launch, Pointer
 from sassay.machine.memory import Allocation, GlobalMemory, Memory, TrapError
 from sassay.machine.owned import Owned
@@ -114,9 +115,10 @@ def place_arguments(
         zip(program.params, program.offsets, launch.arguments, strict=True)
     ):
         allocation = None
-        if isinstance(given, (Pointer, np.ndarray)) and param.size is None:
-            array = given.array if isinstance(given, Pointer) else given
-            if TYPES[param.type].bits != 64:
+        maps = isinstance(given, TensorMap)
+        if isinstance(given, (Pointer, np.ndarray, TensorMap)) and maps == (param.size is not None):
+            array = given if isinstance(given, np.ndarray) else given.array
+            if not maps and TYPES[param.type].bits != 64:
                 raise UsageError(f"argument {index} of {program.name} is no pointer")
             allocation = found.get(id(array))
             if allocation is None:
@@ -125,6 +127,8 @@ def place_arguments(
                 found[id(array)] = allocation
             start = allocation.start + (given.offset if isinstance(given, Pointer) else 0)
             content_bytes = struct.pack("<Q", start)
+            if isinstance(given, TensorMap):
+                content_bytes = given.encode(start)
         else:
             content_bytes = _bytes_of(param, given, f"argument {index} of {program.name}")
         space[offset : offset + len(content_bytes)] = np.frombuffer(content_bytes, np.uint8)
@@ -214,7 +218,7 @@ def array_of(given: Argument, allocation: Allocation | None) -> Array | None:
     """What an array became, None for a scalar."""
     if allocation is None:
         return None
-    array = given.array if isinstance(given, Pointer) else given
+    array = given.array if isinstance(given, (Pointer, TensorMap)) else given
     if not isinstance(array, np.ndarray):
         return None
     return array_bytes(allocation).copy().view(array.dtype).reshape(array.shape)

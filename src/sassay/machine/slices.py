@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sassay.machine.program import Block, Op, Program
 
 _FAR = np.int32(2**31 - 1)
-_RUNS, _MEETS, _WAITS = 0, 1, 2
-"""A thread runs, waits for lanes of its warp, or waits at a barrier."""
+_RUNS, _MEETS, _WAITS, _POLLS = 0, 1, 2, 3
+"""A thread runs, or waits: for lanes of its warp, at a barrier, for something in memory."""
 
 _PATIENCE, _SPIN_PATIENCE = 4096, 2
 
@@ -122,6 +122,9 @@ class Slice:
         while at is not None:
             self._together(at)
             at = self._apart()
+        wrong = self.memory.stores.end()
+        if wrong is not None:
+            raise TrapError("in-flight", wrong, None, self._lanes(None))
 
     def _enter(self, at: int, count: int) -> Block:
         block = self.program.blocks[at]
@@ -144,6 +147,9 @@ class Slice:
             block = self._enter(at, self._count)
             for op in block.ops:
                 self.op = op
+                if op.ready is not None and not self._ready(op, lanes).all():
+                    self._part(np.full(self.shape, at, np.int32))
+                    return
                 if op.barrier is not None:
                     if op.guard is not None and not self._holds(op, lanes).all():
                         if not self._holds(op, lanes).any():
@@ -173,6 +179,18 @@ class Slice:
     def _holds(op: Op, lanes: Lanes) -> Array:
         held = lanes.get(op.guard)  # type: ignore[arg-type] # only asked of guarded operations
         return ~held if op.negated else held
+
+    def _ready(self, op: Op, lanes: Lanes) -> Array:
+        """Who may go on at an operation that waits for something in memory."""
+        if op.ready is None:
+            return np.ones((1, 1), np.bool_)
+        if op.guard is None:
+            return op.ready(lanes, self.memory)
+        held = np.broadcast_to(self._holds(op, lanes), lanes.shape)
+        running = lanes.running(held)
+        if running is None or not running.any():
+            return ~held
+        return op.ready(self._lanes(running), self.memory) | ~held
 
     def _do(self, op: Op, lanes: Lanes) -> None:
         """Runs an operation for the lanes whose guard holds."""
@@ -262,6 +280,7 @@ class Slice:
             streak += 1
             if streak > (_SPIN_PATIENCE if spins else _PATIENCE):
                 at = self._turn(key, last, at)
+                self._state[self._state == _POLLS] = _RUNS
             last = at
             op = self.program.blocks[at].ops[0] if self.program.blocks[at].ops else None
             mask = key == at
@@ -270,6 +289,10 @@ class Slice:
                 continue
             if op is not None and op.members is not None:
                 mask = self._meet(at, op)
+                if mask is None:
+                    continue
+            if op is not None and op.ready is not None:
+                mask = self._poll(at, op, mask)
                 if mask is None:
                     continue
             count = int(np.count_nonzero(mask))
@@ -331,6 +354,15 @@ class Slice:
         self._state[ready] = _RUNS
         return ready if ready.any() else None
 
+    def _poll(self, at: int, op: Op, mask: Array) -> Array | None:
+        """Threads that may go on, of those at an operation that waits for memory; None if none."""
+        self._enter(at, 0)
+        self.op = op
+        lanes = self._lanes(mask)
+        ready: Array = mask & self._ready(op, lanes)
+        self._state[mask & ~ready] = _POLLS
+        return ready if ready.any() else None
+
     def _arrive(self, at: int, op: Op) -> None:
         barrier = op.barrier
         if barrier is None:
@@ -376,13 +408,15 @@ class Slice:
         Raises:
             TrapError: None may.
         """
-        if self._release():
+        if self._release() or self._polled():
             return
-        meets = self._state == _MEETS
-        waits = self._state == _WAITS
-        where = meets if meets.any() else waits
-        flat = int(np.argmax(where))
-        op = self.program.blocks[int(self._counters.flat[flat])].ops[0]
+        meets, polls = self._state == _MEETS, self._state == _POLLS
+        where, what = self._state == _WAITS, "threads at a barrier"
+        if meets.any():
+            where, what = meets, "lanes of its warp"
+        elif polls.any():
+            where, what = polls, "arrivals at an mbarrier, or bytes,"
+        op = self.program.blocks[int(self._counters.flat[int(np.argmax(where))])].ops[0]
         self.op = op
         lanes = self._lanes(None)
         if meets.any() and op.barrier is not None:
@@ -392,5 +426,14 @@ class Slice:
                 meets,
                 lanes,
             )
-        what = "lanes of its warp" if meets.any() else "threads at a barrier"
         raise TrapError("deadlock", f"it waits for {what} that never come", where, lanes)
+
+    def _polled(self) -> bool:
+        """Lets those go on for whom memory now holds what they wait for."""
+        freed = False
+        for at in np.unique(self._counters[self._state == _POLLS]).tolist():
+            mask = (self._counters == at) & (self._state == _POLLS)
+            ready = mask & self._ready(self.program.blocks[at].ops[0], self._lanes(mask))
+            self._state[ready] = _RUNS
+            freed |= bool(ready.any())
+        return freed

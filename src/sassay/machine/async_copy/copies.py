@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sassay.machine.async_copy.bulk import bulk
 from sassay.machine.async_copy.groups import commit_group, copy_async, wait_group
 from sassay.machine.errors import MissingForm
 
@@ -22,4 +23,6 @@ def copy(opcode: str, binder: Binder, operands: list[Operand], _gpu: Gpu) -> Low
         return commit_group(opcode, binder, operands)
     if (opcode, len(operands)) in {("cp.async.wait_group", 1), ("cp.async.wait_all", 0)}:
         return wait_group(opcode, binder, operands)
+    if opcode.startswith("cp.async.bulk."):
+        return bulk(opcode, binder, operands)
     raise MissingForm(opcode)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.memory import Part, TrapError, unread, unwritten
+from sassay.machine.owned import ANY_SWIZZLE, SWIZZLED
 
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
@@ -72,6 +73,7 @@ class Tile:
         part = Part(shared.data, offsets, shared.written, None)
         if unwritten(part, CHUNK) is not None:
             _refuse(part, lanes)
+        _compare_swizzles(lanes, shared.written[offsets], descriptors)
         words = np.take(shared.data.view("c16"), offsets // CHUNK).view(f"u{self.bits // 8}")
         if self.turned:
             return np.ascontiguousarray(words.transpose(1, 0, 2))
@@ -106,6 +108,24 @@ class Tile:
 
 def _field(words: Array, low: int, bits: int) -> Array:
     return ((words >> np.uint64(low)) & np.uint64((1 << bits) - 1)).astype(np.int64)
+
+
+def _compare_swizzles(lanes: Lanes, marks: Array, descriptors: Array) -> None:
+    """Whether tensor copies wrote their part as the descriptors read it."""
+    left = marks & np.uint8(ANY_SWIZZLE)
+    if not left.any():
+        return
+    spans = [_SPANS[each] for each in _field(descriptors.astype(np.uint64), 62, 2).tolist()]
+    wanted = np.array([SWIZZLED[span] for span in spans], np.uint8)[:, None, None]
+    wrong = (left != 0) & (left != wanted)
+    if wrong.any():
+        tile = int(np.argwhere(wrong)[0][0])
+        written = next(span for span, each in SWIZZLED.items() if each == int(left[wrong][0]))
+        message = (
+            f"a matrix product reads rows of {spans[tile]} swizzled bytes where a tensor copy "
+            f"wrote rows of {written}"
+        )
+        raise TrapError("swizzle", message, None, lanes)
 
 
 def _refuse(part: Part, lanes: Lanes) -> None:
