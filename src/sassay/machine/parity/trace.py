@@ -42,6 +42,7 @@ class Trace:
         caveats: What the expressions do not cover, with the launch that each came up in.
         trap: What ended it early; empty if nothing did.
         launches: Launches that had any block.
+        products: The matrix product that filled a buffer, by the buffer.
     """
 
     hashes: dict[str, NDArray[np.uint64]]
@@ -49,6 +50,7 @@ class Trace:
     caveats: list[tuple[BoundLaunch, Caveat]] = field(default_factory=list)
     trap: str = ""
     launches: int = 0
+    products: dict[str, Linear] = field(default_factory=dict)
     _runs: list[tuple[SymbolicResult, BoundLaunch]] = field(default_factory=list)
     _places: dict[str, list[tuple[int, NDArray[np.int64]]]] = field(default_factory=dict)
     _inputs: list[dict[str, NDArray[np.uint64]]] = field(default_factory=list)
@@ -168,6 +170,7 @@ def _multiplied(step: Linear, found: Trace) -> None:
     out = hashing.leaf(hashing.name_hash("output"), (mixed + rows[1][None, :]).view(np.int64))
     found.hashes[step.out] = out
     found.written[step.out][...] = True
+    found.products[step.out] = step
 
 
 def leaf_hashes(name: str, shape: tuple[int, ...]) -> NDArray[np.uint64]:

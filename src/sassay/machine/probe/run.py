@@ -243,6 +243,10 @@ def numeric_lines(spec: ProbeSpec, sides: Sides, case: Case) -> tuple[str, ...]:
         if not case.formats[name].is_float:
             lines.append(f"{name}: chosen by other instructions; the counts say how often it shows")
             continue
+        product = left.products.get(name) or right.products.get(name)
+        if product is not None:
+            lines.append(f"{name}: follow from {product.x}, by a matrix product")
+            continue
         element = int(np.argmax(wrong.reshape(-1)))
         at = ", ".join(str(int(i)) for i in np.unravel_index(element, wrong.shape))
         found = parting(left, right, name, element, case)

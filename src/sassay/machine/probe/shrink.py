@@ -24,9 +24,10 @@ MAX_BATCH = 512
 
 
 def shrink(row: Array, form: Format, flips: Flips) -> Array:
-    """The smallest row that still flips, as far as greedy steps find it.
+    """The smallest row that still flips, as far as sampling and greedy steps find it.
 
-    Values become zero, in ever smaller stretches, then rounder, as long as the sets still differ.
+    A few of its values are kept at random, more and more of them until some choice flips. Then
+    values become zero, in ever smaller stretches, then rounder, as long as the sets still differ.
 
     Args:
         row: Words of a row that flips.
@@ -34,6 +35,7 @@ def shrink(row: Array, form: Format, flips: Flips) -> Array:
         flips: Runs both sides on candidates.
     """
     zero = words_of(np.zeros(1), form)[0]
+    row = _sampled(row, form, flips)
     rounds = MAX_ROUNDS
     size = max(len(row) // 2, 1)
     while rounds and size:
@@ -57,6 +59,25 @@ def shrink(row: Array, form: Format, flips: Flips) -> Array:
             rounds -= 1
             found = _first(row, [(np.array([place]), rounder)], flips)
             row = row if found is None else found
+    return row
+
+
+def _sampled(row: Array, form: Format, flips: Flips) -> Array:
+    """A row with few of the values that flips, all others zero; the row itself if none is."""
+    kept = np.flatnonzero(values_of(row, form) != 0)
+    random = np.random.default_rng(0)
+    zero = words_of(np.zeros(1), form)[0]
+    size = 1
+    while size <= len(kept) // 2:
+        places = np.argsort(random.random((MAX_BATCH, len(kept))), axis=1)[:, :size]
+        candidates = np.full((MAX_BATCH, len(row)), zero)
+        chosen = kept[places]
+        np.put_along_axis(candidates, chosen, row[chosen], axis=1)
+        good = np.flatnonzero(flips(candidates))
+        if good.size:
+            found: Array = candidates[good[0]]
+            return found
+        size *= 2
     return row
 
 

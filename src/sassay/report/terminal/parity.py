@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
 
 _CASES = 3
+_VALUES = 12
 _STYLE = {"holds": STYLES["PASS"], "broken": STYLES["FAIL"], "unknown": STYLES["UNKNOWN"]}
 
 
@@ -167,8 +168,11 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
     if report.flip is not None:
         flip = report.flip
         page.heading("Smallest input that flips an expert", f"from row {flip.row}, {flip.kind}")
-        for place, value in flip.values.items():
+        for place, value in list(flip.values.items())[:_VALUES]:
             page.line(f"{place} = {value}", indent=4)
+        if len(flip.values) > _VALUES:
+            more = f"{len(flip.values) - _VALUES:,} more: --format json holds them"
+            page.line((more, "dim"), indent=4)
         page.line(f"all others = {flip.filling}", indent=4)
         page.line(f"left chooses {', '.join(map(str, flip.left))}", indent=2)
         page.line(f"right chooses {', '.join(map(str, flip.right))}", indent=2)
