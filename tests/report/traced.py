@@ -25,7 +25,7 @@ _PTX = (("ld.global.b32", "global_memory"), ("mul.f32", "float_arithmetic"),
 
 
 def code(kernel: str, length: int, *, first: int = 10, note: str = "") -> TracedCode:
-    """One kernel of `length` instructions a layer, out of three source lines, one of them inlined."""
+    """One kernel of `length` instructions a layer out of three lines, one of them inlined."""
     chains = (
         (Frame(FILE, first + 2),),
         (Frame(FILE, first + 3),),

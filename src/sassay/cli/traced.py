@@ -83,11 +83,12 @@ def _changes(states: Sequence[State], diff: Diff) -> Iterator[Wanted]:
 def _within(wanted: Sequence[Wanted]) -> list[Wanted]:
     kept: list[Wanted] = []
     seen: dict[str, Kernel] = {}
-    pairs: set[tuple[str, str]] = set()
+    pairs: set[frozenset[str]] = set()
     room = MAX_INSTRUCTIONS
     for item in wanted:
         both = [kernel for kernel in (item[0], item[1]) if kernel is not None]
-        key = (item[0].id if item[0] else "", item[1].id if item[1] else "")
+        # What lines up one way lines up the other way, too.
+        key = frozenset(kernel.id for kernel in both)
         fresh = [kernel for kernel in both if kernel.id not in seen]
         size = sum(_size(kernel) for kernel in fresh)
         if key in pairs or size > room or len(seen) + len(fresh) > MAX_KERNELS:

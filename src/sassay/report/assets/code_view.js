@@ -91,7 +91,7 @@ class CodePane {
     return [
       el("span", { class: "o" }, this.kind === "s" ? offset.toString(16).padStart(4, "0") : offset),
       el("i", { class: `mark ${colour(name)}`, title: words(name) }),
-      el("span", { class: "t" }, instructionText(layer.t[index])),
+      el("span", { class: "t", title: layer.t[index] }, instructionText(layer.t[index])),
     ];
   }
 
@@ -110,7 +110,7 @@ class CodePane {
       return cell;
     };
     return [el("span", { class: "o" }, entry.line), heat("p"), heat("s"),
-      entry.text === null ? el("span", { class: "t dim" }, "") : el("span", { class: "t" }, sourceText(entry.text))];
+      entry.text === null ? el("span", { class: "t dim" }, "") : el("span", { class: "t", title: entry.text.trim() }, sourceText(entry.text))];
   }
 
   click(event) {
@@ -188,8 +188,8 @@ class CodeView {
     }
     this.there = KINDS_OF_CODE.filter((kind) => Object.values(this.code).some((code) => code.length(kind)));
     const two = this.code.before && this.code.after;
-    this.mode = two ? "both" : this.code.after ? "after" : "before";
-    this.open = new Set(two ? this.firstPanes() : this.there);
+    this.mode = two && innerWidth > 820 ? "both" : this.code.after ? "after" : "before";
+    this.open = new Set(this.mode === "both" ? this.firstPanes() : this.there);
     this.lit = {};
     this.chosen = null;
     this.panes = {};
@@ -277,6 +277,14 @@ class CodeView {
     this.showLit(null);
   }
 
+  // Show a pane that was hidden; side by side it takes the place of one that is no source.
+  bring(kind) {
+    const room = this.mode !== "both" || innerWidth >= 2000 || this.open.size < 2;
+    if (!room) this.open = new Set(["source", this.open.has("source") ? null : [...this.open][0]].filter((one) => one && this.there.includes(one)));
+    this.open.add(kind);
+    this.layout();
+  }
+
   activate(pane) {
     this.active = pane;
     for (const one of Object.values(this.panes)) one.root.classList.toggle("active", one === pane);
@@ -285,7 +293,7 @@ class CodeView {
   isChosen(pane, row) { return this.chosen?.pane === pane && this.chosen.row === row; }
 
   pick(kind, side, index) {
-    if (!this.open.has(kind)) this.toggle(kind);
+    if (!this.open.has(kind)) this.bring(kind);
     const pane = this.panes[kind];
     const row = pane.at[side]?.[index] ?? -1;
     if (row < 0) return;

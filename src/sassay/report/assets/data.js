@@ -59,10 +59,10 @@ class Report {
     });
   }
 
-  // The change that a kernel's page is about: of the last pair where it is in several.
+  // The change that a kernel's page is about: the one that made it, else the one that ended it.
   changeOf(id, wanted) {
     const found = this.byKernel.get(id) ?? [];
-    return found.find((one) => one.index === wanted) ?? found[found.length - 1] ?? null;
+    return found.find((one) => one.index === wanted) ?? found.find((one) => one.c === id && one.s !== "unchanged") ?? found[0] ?? null;
   }
 
   async code(id) {
@@ -71,11 +71,20 @@ class Report {
     return this.codes.get(id);
   }
 
+  // How two kernels' code lines up; what lines up one way lines up the other way, too.
   async pair(before, after) {
     const place = this.data.paired[`${before}|${after}`];
-    return place === undefined ? null : unpack(`pair-${place}`);
+    if (place !== undefined) return unpack(`pair-${place}`);
+    const mirrored = this.data.paired[`${after}|${before}`];
+    return mirrored === undefined ? null : mirror(await unpack(`pair-${mirrored}`));
   }
 }
+
+const mirror = (pair) => {
+  const turned = [0, 1, 3, 2];
+  const runs = (flat) => flat && flat.map((value, index) => (index % 2 ? value : turned[value]));
+  return { ...pair, p: runs(pair.p), s: runs(pair.s), l: pair.l.map(([file, line, other, place]) => [other, place, file, line]) };
+};
 
 // Offsets come as steps; sites are looked up by line.
 const prepareCode = (raw) => {

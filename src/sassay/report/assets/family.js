@@ -90,7 +90,7 @@ const familyView = (report, family) => {
   const moves = family.m ?? [];
   const largest = Math.max(1, ...moves.flatMap(([, , , ...values]) => values.map((value) => value ?? 0)));
   const view = el("article", { class: "page" },
-    crumbs([["Report", "#"], [family.n, null]]),
+    crumbs([["Report", "#overview"], [family.n, null]]),
     el("header", { class: "lead" }, el("h2", {}, code(family.n)),
       el("p", {}, tag(family.s), dim(` ${family.a.join(", ")}`), family.w !== family.s ? dim(`, ${family.w}`) : null, dim(`, kernels ${seriesText(family.k)}`))),
     family.why ? el("p", { class: "why" }, family.why) : null,

@@ -113,7 +113,7 @@ const kernelView = async (report, id, wanted, goal) => {
   const before = change?.b ? report.kernel(change.b) : null;
   const after = change ? (change.c ? report.kernel(change.c) : null) : report.kernel(id);
   const shown = after ?? before;
-  if (!shown) return el("article", { class: "page" }, crumbs([["Report", "#"], ["?", null]]), el("p", {}, `This report tells nothing of a kernel ${id}.`));
+  if (!shown) return el("article", { class: "page" }, crumbs([["Report", "#overview"], ["?", null]]), el("p", {}, `This report tells nothing of a kernel ${id}.`));
   const states = report.data.states;
   const beforeId = change ? change.b : null;
   const afterId = change ? change.c : id;
@@ -156,13 +156,13 @@ const kernelView = async (report, id, wanted, goal) => {
   const choose = (name, place = null) => {
     tabs.forEach(([one], index) => { buttons[index].setAttribute("aria-selected", one === name ? "true" : "false"); buttons[index].tabIndex = one === name ? 0 : -1; });
     if (name === "code") showCode(place);
-    else { showSummary(); history.replaceState(null, "", base); }
+    else { showSummary(); if (location.hash) history.replaceState(null, "", base); }
     holder.setAttribute("aria-labelledby", `tab-${name}`);
   };
   holder.id = "tab";
   holder.setAttribute("role", "tabpanel");
   fill(page, {}, [
-    crumbs([["Report", "#"], ...(family ? [[shown.f, familyLink(family)]] : []), [change?.x || shown.n, null]]),
+    crumbs([["Report", "#overview"], ...(family ? [[shown.f, familyLink(family)]] : []), [change?.x || shown.n, null]]),
     el("header", { class: "lead" },
       el("h2", {}, code(shown.n, { class: "name", title: shown.n })),
       el("p", {},
@@ -172,7 +172,7 @@ const kernelView = async (report, id, wanted, goal) => {
       siblings.length > 1 ? el("p", { class: "chips" }, siblings.map((one) => el("a", { class: "chip", "aria-current": one === change ? "true" : null, href: changeLink(one) }, `${states[one.p[0]]} \u2192 ${states[one.p[1]]}`))) : null,
       (change?.n ?? []).map((note) => el("p", { class: "dim" }, note))),
     tabs.length > 1 ? el("div", { class: "tabs", role: "tablist", "aria-label": "What to see of this kernel" }, buttons) : null,
-    coded ? null : el("p", { class: "dim small" }, "The code of this kernel is not in this page; sassay diff --kernel shows it."),
+    coded ? null : el("p", { class: "dim small" }, "The code of this kernel is not in this page; ", code("sassay show STATE KERNEL --layer sass"), " prints it."),
     holder,
   ]);
   page.start = () => choose(goal && coded ? "code" : "summary", goal);

@@ -54,7 +54,7 @@ const start = async () => {
     app.replaceChildren(...(page ? [page] : []));
     if (page) { page.start?.(); scrollTo(0, scroll.get(hash) ?? 0); page.querySelector("h2")?.setAttribute("tabindex", "-1"); } else {
       dispatchEvent(new Event("scroll"));
-      if (hash && byId(hash)) byId(hash).scrollIntoView();
+      if (hash && hash !== "overview" && byId(hash)) byId(hash).scrollIntoView();
       else scrollTo(0, scroll.get("") ?? 0);
     }
   };
