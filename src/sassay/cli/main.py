@@ -16,6 +16,7 @@ import typer
 
 from sassay import __version__
 from sassay.cli import (
+    baseline,
     capture,
     check,
     compile_,
@@ -88,6 +89,7 @@ app.command("probe", short_help="Count how often two selection steps choose diff
 app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
 app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
 app.add_typer(policy.app, name="policy")
+app.add_typer(baseline.app, name="baseline")
 
 
 def _print_version(value: bool) -> None:

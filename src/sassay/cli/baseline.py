@@ -1,0 +1,200 @@
+"""`sassay baseline`: keep a small text of what kernels are, and judge states against it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sassay.cli import options as o
+from sassay.cli.diagnostics import say_diagnostics
+from sassay.cli.output import Outputs, emit, source_root, write_stdout, write_whole
+from sassay.cli.text import shown
+from sassay.errors import SassayError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sassay.cli.session import Session
+    from sassay.model.state import State
+
+app = typer.Typer(
+    help="Keep a small committed text of what kernels are, and judge states against it.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+FileArg = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The stored reference, such as kernels.baseline.")
+]
+StateArg = Annotated[str, typer.Argument(metavar="STATE", help="A capture or any input.")]
+
+
+@app.command("update")
+def update_command(
+    file: FileArg,
+    state: StateArg,
+    *,
+    arch: o.ArchOpt = None,
+    family: o.FamilyOpt = None,
+    wrapper: o.WrapperOpt = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+) -> None:
+    """Write what a state's kernels are into FILE: one line a kernel, to be committed.
+
+    For example:
+
+      sassay baseline update kernels.baseline pr.sassay
+
+      sassay baseline update kernels.baseline pr.sassay --family '*router*'
+    """
+    from sassay.baseline import read_baseline, write_baseline
+    from sassay.cli.session import Session
+    from sassay.report.numbers import plural
+
+    before = None
+    if file.exists():
+        try:
+            before = {kernel.id for kernel in read_baseline(file).state.kernels}
+        except SassayError as error:
+            # Whatever is wrong with it ends here; a file that is something else stays.
+            if "line 1" in str(error):
+                raise
+    with Session(quiet=quiet, wrappers=wrapper) as session:
+        opened = _opened(session, state, arch or (), family or ())
+        text = write_baseline(
+            opened, session.store, session.disassembler, progress=session.progress.note
+        )
+    write_whole(file, text)
+    if quiet:
+        return
+    after = {kernel.id for kernel in opened.kernels}
+    families = len({kernel.family for kernel in opened.kernels})
+    moved = ""
+    if before is not None:
+        moved = (
+            f" ({len(after - before)} new, {len(before - after)} gone)"
+            if before != after
+            else " (as before)"
+        )
+    write_stdout(
+        f"{shown(str(file))}: {plural(len(after), 'kernel')}, "
+        f"{plural(families, 'family', 'families')}{moved}\n"
+    )
+    say_diagnostics(opened)
+
+
+@app.command("check")
+def check_command(
+    file: FileArg,
+    state: StateArg,
+    *,
+    policy: Annotated[
+        str,
+        typer.Option("--policy", "-p", metavar="FILE|PRESET", help="See `sassay policy list`."),
+    ] = "kernel-family-deltas",
+    arch: o.ArchOpt = None,
+    family: o.FamilyOpt = None,
+    group: o.GroupOpt = None,
+    wrapper: o.WrapperOpt = None,
+    strict: o.StrictOpt = False,
+    evidence: o.EvidenceOpt = None,
+    today: o.TodayOpt = None,
+    fail_on: o.FailOnOpt = o.FailOn.FAIL,
+    allow_unknown: o.AllowUnknownOpt = False,
+    summary: o.SummaryOpt = False,
+    full: Annotated[bool, typer.Option("--full", help="Everything, opcode by opcode.")] = False,
+    all_: o.AllOpt = False,
+    limit: o.LimitOpt = None,
+    format_: o.FormatOpt = o.Format.TERMINAL,
+    output: o.OutputOpt = None,
+    json_file: o.JsonOpt = None,
+    markdown_file: o.MarkdownOpt = None,
+    html_file: o.HtmlOpt = None,
+    sarif_file: o.SarifOpt = None,
+    junit_file: o.JunitOpt = None,
+    color: o.ColorOpt = None,
+) -> None:
+    """Judge a state against FILE, as `sassay check` judges it against another state.
+
+    A change shows also where base and head are both built with a new compiler: the file holds what
+    was accepted last. Accept what is there now with `sassay baseline update`.
+
+    For example:
+
+      sassay baseline check kernels.baseline pr.sassay --fail-on review
+
+      sassay baseline check kernels.baseline pr.sassay --policy no-new-spills --markdown c.md
+
+    Exit status: 0 pass, 1 the verdict reached --fail-on, 2 sassay could not judge.
+    """
+    from sassay.baseline import read_baseline, teach_tiers
+    from sassay.cli.judge import verdict_status
+    from sassay.cli.session import Session, parse_groups
+    from sassay.diff import DiffOptions, compare, selected
+    from sassay.policy import evaluate, load_policy, resolve_today
+    from sassay.report import Report, ReportOptions
+
+    outputs = Outputs(
+        main=format_,
+        path=output,
+        more={
+            o.Format.JSON: json_file,
+            o.Format.MARKDOWN: markdown_file,
+            o.Format.HTML: html_file,
+            o.Format.SARIF: sarif_file,
+            o.Format.JUNIT: junit_file,
+        },
+        color=color,
+    )
+    loaded = load_policy(policy)
+    groups = parse_groups(group or ())
+    reference = read_baseline(file)
+    with Session(wrappers=wrapper) as session, tempfile.TemporaryDirectory() as memo:
+        (candidate,) = session.open_all([state], archs=tuple(arch or ()), evidence=evidence or ())
+        known = teach_tiers(reference, candidate, session.store, session.disassembler, Path(memo))
+        options = DiffOptions(
+            strict=strict,
+            archs=tuple(arch or ()),
+            families=tuple(family or ()),
+            groups={**loaded.groups, **groups},
+            all=all_,
+            cache_dir=Path(memo),
+            inputs=(str(file), state),
+        )
+        states = selected((known, candidate), options)
+        diff = compare(states, session.store, session.disassembler, options)
+    check = evaluate(loaded, states, diff, today=resolve_today(today), groups=groups)
+    rendering = "summary" if summary else "full" if full else check.rendering
+    report = Report(
+        command="check",
+        states=states,
+        diff=diff,
+        check=check,
+        options=ReportOptions(
+            rendering=rendering,
+            limit=limit,
+            all=all_,
+            width=outputs.width(),
+            color=outputs.wants_color(),
+            source_root=source_root(),
+        ),
+    )
+    emit(report, outputs)
+    if not outputs.is_read_here():
+        say_diagnostics(candidate)
+    raise typer.Exit(verdict_status(check, fail_on, allow_unknown=allow_unknown))
+
+
+def _opened(session: Session, state: str, archs: Sequence[str], families: Sequence[str]) -> State:
+    """A state, narrowed to some families."""
+    opened = session.open(state, archs=tuple(archs))
+    if not families:
+        return opened
+    from sassay.diff import DiffOptions, selected
+
+    (narrowed,) = selected((opened,), DiffOptions(families=tuple(families)))
+    return narrowed
