@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sassay.model.state import State
 
 FUNCTIONS = {
-    "_add_rmsnorm_kernel", "_moe_combine_kernel", "_router_rmsnorm_kernel",
+    "_expert_offsets_kernel", "_moe_combine_kernel", "_router_rmsnorm_kernel",
     "_topk_softmax_scale_kernel",
 }  # fmt: skip
 EXAMPLES = Path(__file__).parents[2] / "examples" / "router"
