@@ -108,7 +108,7 @@ class Divergence:
                 todo.extend(self._diverge(block))
 
     def _collect_branches(self) -> None:
-        """By value the blocks whose last branch it decides; those said to be uniform are left out."""
+        """By value the blocks whose last branch it decides, unless that is said to be uniform."""
         flow, values = self._flow, self._values
         for block in flow.order:
             last = flow.last(block)
@@ -145,7 +145,7 @@ class Divergence:
 
     def _diverge(self, block: int) -> list[int]:
         """Phis that give different threads different values once a branch is divergent."""
-        if block in self.branches:
+        if block in self._regions:
             return []
         self.branches.append(block)
         meet = self._flow.after[block]

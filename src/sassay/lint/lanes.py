@@ -51,7 +51,8 @@ _COMPARISONS: Mapping[str, Callable[[NDArray[np.int64], np.int64], _Lanes]] = {
 }
 
 Terms = tuple[tuple[int, int], ...]
-"""Values that all threads share, with their factors, sorted by value."""
+"""Values that all threads share, with their factors, sorted by value; a negative number stands for
+a product of such values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ class Lanes:
         block = values.flow.block_of[op.index]
         for value, _ in form.terms:
             # Threads that left a loop at different times do not share what it counted.
-            if self._divergence.values[value]:
+            if value >= 0 and self._divergence.values[value]:
                 loop = self._loops.get(values.flow.block_of[values.ops[value]])
                 if loop is None or block not in loop.blocks:
                     return None
@@ -325,12 +326,12 @@ def _one_dimensional(values: Values, launch: Launch) -> bool:
 
 def _specials(launch: Launch) -> Mapping[str, NDArray[np.int64]]:
     lanes = np.arange(LANES, dtype=np.int64)
-    width = launch.block[0] if launch.block is not None else LANES
-    along = lanes % width
-    zeros = np.zeros(LANES, dtype=np.int64)
-    found = {"%tid.x": along, "%laneid": lanes % 32}
-    if launch.block is not None and width >= LANES:
-        found |= {"%tid.y": zeros, "%tid.z": zeros}
+    found = {"%tid.x": lanes, "%laneid": lanes % 32}
+    if launch.block is not None:
+        width, height, _ = launch.block
+        found["%tid.x"] = lanes % max(1, width)
+        found["%tid.y"] = lanes // max(1, width) % max(1, height)
+        found["%tid.z"] = lanes // max(1, width * height)
     return found
 
 
@@ -376,6 +377,10 @@ def _multiply(left: Form, right: Form) -> Form | None:
         return _times(left, factor)
     if (factor := left.constant) is not None:
         return _times(right, factor)
+    if left.is_shared and right.is_shared:
+        # A product of shared things is one more of them, told by what it is made of.
+        parts = sorted((each.terms, int(each.lanes[0])) for each in (left, right))
+        return Form(((-1 - abs(hash(tuple(parts))), 1),), np.zeros(LANES, dtype=np.int64))
     return None
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 MAX_OPS = 1_000_000
 """Instructions of one function."""
-MAX_PHIS = 2_000_000
+MAX_PHIS = 1_000_000
 """Places where definitions of one register meet, over all registers of one function."""
-MAX_REGION_WORK = 4_000_000
+MAX_REGION_WORK = 1_000_000
 """Blocks visited while the reach of divergent branches is followed, over all of them."""
 MAX_PASSES = 64
 """Rounds until the sets of what values depend on are stable; what is left then depends on all."""

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sassay.isa import ptx
 from sassay.lint.dependence import Dependence
 from sassay.lint.divergence import Divergence
 from sassay.lint.flow import Flow
 from sassay.lint.lanes import Lanes
+from sassay.lint.limits import TooLargeError
 from sassay.lint.program import read_program
 from sassay.lint.values import Values
 from sassay.model.artifact import SourceLocation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sassay.isa.attribution import LayerLines
     from sassay.isa.ptx.syntax import PtxFunction
     from sassay.lint.program import Op, Program
     from sassay.lint.sass import SassView
     from sassay.model.kernel import Kernel
 
-_POINTERS = frozenset({"u64", "b64", "s64"})
+T = TypeVar("T")
 
 
 class Subject:
@@ -46,6 +49,7 @@ class Subject:
         self.function = function
         self.sass = sass
         self.before = before
+        self._made: dict[type, object] = {}
 
     @cached_property
     def program(self) -> Program:
@@ -59,30 +63,43 @@ class Subject:
         """Its instructions."""
         return self.program.ops
 
-    @cached_property
+    @property
     def flow(self) -> Flow:
         """Its control-flow graph."""
-        return Flow(self.program)
+        return self._once(Flow, lambda: Flow(self.program))
 
-    @cached_property
+    @property
     def values(self) -> Values:
         """Its values."""
-        return Values(self.program, self.flow)
+        return self._once(Values, lambda: Values(self.program, self.flow))
 
-    @cached_property
+    @property
     def dependence(self) -> Dependence:
         """What its values depend on."""
-        return Dependence(self.values, self.flow)
+        return self._once(Dependence, lambda: Dependence(self.values, self.flow))
 
-    @cached_property
+    @property
     def divergence(self) -> Divergence:
         """Which of its values differ from thread to thread."""
-        return Divergence(self.values, self.flow)
+        return self._once(Divergence, lambda: Divergence(self.values, self.flow))
 
-    @cached_property
+    @property
     def lanes(self) -> Lanes:
         """Its addresses, lane by lane."""
-        return Lanes(self.values, self.divergence, self.kernel.launch)
+        return self._once(Lanes, lambda: Lanes(self.values, self.divergence, self.kernel.launch))
+
+    def _once(self, kind: type[T], make: Callable[[], T]) -> T:
+        """One analysis; one that a function is too large for fails at once the next time."""
+        found = self._made.get(kind)
+        if found is None:
+            try:
+                found = make()
+            except TooLargeError as error:
+                found = error
+            self._made[kind] = found
+        if isinstance(found, TooLargeError):
+            raise found
+        return cast("T", found)
 
     @cached_property
     def arch(self) -> int:
@@ -132,8 +149,3 @@ class Subject:
         chain = self._lines.chain(op.index)
         frame = next((each for each in reversed(chain) if each.line and each.file), None)
         return SourceLocation(frame.file, frame.line) if frame else None
-
-
-def is_pointer(kind: str) -> bool:
-    """Whether a parameter of that type can hold an address."""
-    return kind in _POINTERS

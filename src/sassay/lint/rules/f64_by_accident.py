@@ -34,13 +34,13 @@ def check(subject: Subject, options: Options) -> Iterator[Hit]:
     doubles = [op for op in subject.ops if "f64" in op.opcode.types and subject.runs(op)]
     if any(op.opcode.space for op in doubles):
         return  # doubles are data here
-    widens = any(
-        op.opcode.head == "cvt" and op.opcode.types[0] == "f64" and op.opcode.types[-1] in _NARROW
-        for op in doubles
+    ends = [op.opcode.types for op in doubles if op.opcode.head == "cvt"]
+    accident = any(types[0] == "f64" for types in ends) and any(
+        types[-1] == "f64" and types[0] in _NARROW for types in ends
     )
     arithmetic = [op for op in doubles if op.opcode.head in _ARITHMETIC]
     kept = _kept(subject)
-    if not widens or any(_touches(subject, op, kept) for op in arithmetic):
+    if not accident or any(_touches(subject, op, kept) for op in arithmetic):
         return
     for op in arithmetic:
         yield Hit(f"`{op.opcode.text}` on values that were single precision", op)

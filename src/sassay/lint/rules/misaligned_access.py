@@ -79,8 +79,9 @@ def _known_alignment(subject: Subject, terms: Terms, symbols: dict[str, int]) ->
     """What an address without its number is surely a multiple of; 0 where that is not known."""
     align = 0
     for value, factor in terms:
-        name = subject.values.names[value]
-        known = symbols.get(name, 1) if subject.values.op(value) is None else 1
+        known = 1
+        if value >= 0 and subject.values.op(value) is None:
+            known = symbols.get(subject.values.names[value], 1)
         step = known * (factor & -factor)
         if step == 1:
             return 0
