@@ -93,6 +93,7 @@ def explain_command(
 
       sassay policy explain policy.yaml pr.sassay --rule review-gemm-when-tma-expected
     """
+    from sassay.cli.facts import asks_for_facts, with_facts
     from sassay.cli.judge import compare_states, diff_options
     from sassay.cli.session import Session, parse_across, parse_groups
     from sassay.policy import explain, load_policy, resolve_today
@@ -101,6 +102,8 @@ def explain_command(
     groups = parse_groups(group or ())
     with Session(wrappers=wrapper) as session:
         opened = session.open_all(states, archs=tuple(arch or ()), evidence=tuple(evidence or ()))
+        if asks_for_facts(loaded):
+            opened = with_facts(opened, session)
         options = diff_options(
             session,
             across=parse_across(across_arch),

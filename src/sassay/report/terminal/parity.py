@@ -46,7 +46,11 @@ def parity_text(report: ParityReport, *, width: int, color: bool, everything: bo
         outcome: sum(each.outcome == outcome for each in report.contracts)
         for outcome in ("broken", "unknown", "holds")
     }
-    words = [f"{number} {outcome}" for outcome, number in numbers.items() if number]
+    words = [
+        f"{number} {'hold' if outcome == 'holds' and number > 1 else outcome}"
+        for outcome, number in numbers.items()
+        if number
+    ]
     page.line((report.verdict.value, STYLES[report.verdict.value]), "  ", ", ".join(words))
     return page.text()
 
@@ -81,9 +85,10 @@ def _contract(page: Page, contract: ContractResult, *, everything: bool) -> None
 
 def _size(contract: ContractResult) -> str:
     elements = sum(each.compared for each in contract.cases)
-    words = f"{plural(len(contract.cases), 'case')}, {plural(elements, 'element')}"
     empty = sum(not each.compared for each in contract.cases)
-    return f"{words}, {empty} of them empty" if empty else words
+    words = plural(len(contract.cases), "case")
+    words += f" ({empty} without an element)" if empty else ""
+    return f"{words}, {plural(elements, 'element')}"
 
 
 def _case(page: Page, case: CaseResult) -> None:
