@@ -173,7 +173,7 @@ def test_stopped_at_every_step(
         monkeypatch.setattr(ondisk, "_exchange", lambda *_: False)
     # The database makes no step that Python could see, and is most of the time.
     monkeypatch.setattr(
-        ondisk, "write_tables", lambda _, folder: (folder / "kernels.parquet").write_bytes(b"x")
+        ondisk, "write_tables", lambda _, folder, __: (folder / "kernels.parquet").write_bytes(b"x")
     )
     write_capture(old, store, place)
     seen: set[str] = set()

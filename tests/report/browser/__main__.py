@@ -20,11 +20,12 @@ _SETTLED = "new Promise(done => requestAnimationFrame(() => setTimeout(done, 60)
 _READY = """new Promise(done => { const look = () => document.documentElement.dataset.ready
     ? done(true) : setTimeout(look, 5); look(); })"""
 _ROWS = "[...document.querySelectorAll('.grid .row')]"
-_NAMES = f"{_ROWS}.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map(row => row.firstChild.textContent)"
+_NAMES = f"""{_ROWS}.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex)
+    .map(row => row.firstChild.textContent)"""
 _BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 _PANE = "document.querySelector('.pane.{kind} .lines')"
 _SECONDS = 2.0
-_FRAME_MS = 250.0
+_FRAME_MS = 100.0
 
 Check = tuple[str, bool]
 
@@ -120,10 +121,10 @@ def _code(tab: Tab, url: str, kernel: str) -> list[Check]:
     lit = (
         "[...document.querySelectorAll('.pane.{kind} .lit-{strength} .t')].map(t => t.textContent)"
     )
-    click = "document.querySelectorAll('.pane.{kind} .line')[{row}].querySelector('.t').dispatchEvent(new MouseEvent('mousedown', {{bubbles: true}}))"
-    tab.value(
-        "[...document.querySelectorAll('.pane.source .t')].find(t => t.textContent.includes('tl.sum')).dispatchEvent(new MouseEvent('mousedown', {bubbles: true}))"
-    )
+    press = ".dispatchEvent(new MouseEvent('mousedown', {bubbles: true}))"
+    reduction = "[...document.querySelectorAll('.pane.source .t')]"
+    reduction += ".find(t => t.textContent.includes('tl.sum'))"
+    tab.value(reduction + press)
     tab.value(_SETTLED)
     bright, pale = (
         tab.value(lit.format(kind="s", strength=2)),
@@ -134,7 +135,7 @@ def _code(tab: Tab, url: str, kernel: str) -> list[Check]:
     )
     found.append(("what it calls is paler", bool(pale) and all("SHFL" in one for one in pale)))
     found.append(("and its PTX", bool(tab.value(lit.format(kind="p", strength=2)))))
-    tab.value(click.format(kind="s", row=3))
+    tab.value("document.querySelectorAll('.pane.s .line')[3].querySelector('.t')" + press)
     tab.value(_SETTLED)
     found.append(
         (
@@ -173,7 +174,8 @@ def _code(tab: Tab, url: str, kernel: str) -> list[Check]:
             tab.value("document.activeElement.closest('.finder') !== null"),
         )
     )
-    named = "[...document.querySelectorAll('button, input, select, [tabindex=\"0\"]')].filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.title)).length"
+    named = """[...document.querySelectorAll('button, input, select, [tabindex="0"]')]
+        .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim())).length"""
     found.append(("everything that can be pressed has a name", tab.value(named) == 0))
     return found
 
@@ -184,14 +186,18 @@ def _long(tab: Tab, url: str, kernel: str) -> list[Check]:
     tab.value(_SETTLED)
     elements = tab.value("document.querySelectorAll('*').length")
     kind = "s" if tab.value(f"Boolean({_PANE.format(kind='s')})") else "p"
-    worst = tab.value(f"""(async () => {{ const box = {_PANE.format(kind=kind)}; let worst = 0;
-        for (let i = 0; i < 40; i += 1) {{ const start = performance.now(); box.scrollTop = i * 9000;
-        await new Promise(requestAnimationFrame); worst = Math.max(worst, performance.now() - start); }}
-        return worst; }})()""")
-    _say(f"     {elements} elements, slowest frame {worst:.0f} ms")
+    middle = tab.value(f"""(async () => {{ const box = {_PANE.format(kind=kind)}; const frames = [];
+        for (let i = 0; i < 40; i += 1) {{
+            const start = performance.now();
+            box.scrollTop = i * 9000;
+            await new Promise(requestAnimationFrame);
+            frames.push(performance.now() - start);
+        }}
+        return frames.sort((a, b) => a - b)[frames.length >> 1]; }})()""")
+    _say(f"     {elements} elements, median frame {middle:.0f} ms")
     return [
         ("20,000 instructions are few elements", elements < 6_000),
-        ("and scroll without freezing", worst < _FRAME_MS),
+        ("and scroll without freezing", middle < _FRAME_MS),
     ]
 
 
@@ -273,8 +279,8 @@ def _hostile(tab: Tab, url: str) -> list[Check]:
     tab.value(_SETTLED)
     shown = tab.value("document.querySelector('.pane .t').textContent")
     return [
-        ("hostile names are text", samples.HOSTILE_NAMES[0] in tab.value("document.body.innerText") or samples.HOSTILE_NAMES[0] in shown),
-        ("and nothing of them runs", tab.value("document.querySelectorAll('img, iframe').length") == 0),
+        ("hostile names are text", samples.HOSTILE_NAMES[0] in shown),
+        ("and nothing of them runs", not tab.value("document.querySelectorAll('img').length")),
     ]  # fmt: skip
 
 

@@ -104,7 +104,7 @@ class CodePane {
     const most = this.view.most[side];
     const heat = (letter) => {
       const size = found?.[letter].all.length ?? 0;
-      if (!code.layers[letter]) return null;
+      if (!code.layers[letter] || !this.view.open.has(letter)) return null;
       const cell = el("span", { class: `heat${size ? "" : " none"}`, title: size ? `${plural(size, "instruction")} of ${TITLES[letter]}, ${count(found[letter].own.length)} of the line itself` : null }, size ? count(size) : "");
       if (size) cell.style.setProperty("--heat", Math.sqrt(size / most[letter]).toFixed(3));
       return cell;

@@ -5,7 +5,7 @@ const table = (caption, heads, rows, attributes = {}) => el("div", { class: "scr
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col", class: head.n ? "n" : null, colspan: head.wide ?? null }, head.name ?? head)))),
     el("tbody", {}, rows)));
 
-const stateHeads = (states) => states.map((name) => ({ name, n: true, wide: 2 }));
+const stateHeads = (states) => states.flatMap((name) => [{ name, n: true }, ""]);
 
 // Values of every state with a bar each, and the movement from first to last.
 const stateCells = (values, largest, name, kernels) => [
@@ -47,7 +47,7 @@ const opcodeTable = (report, family, letter) => {
   const rows = family.o[letter] ?? [];
   if (!rows.length) return null;
   const largest = Math.max(1, ...rows.flatMap(([, ...values]) => values.map((value) => value ?? 0)));
-  return el("details", { class: "fold", open: rows.length <= 12 }, el("summary", {}, `${plural(rows.length, `${layerNames[letter]} opcode`)} moved`),
+  return el("details", { class: "card wide", open: rows.length <= 12 }, el("summary", {}, `${plural(rows.length, `${layerNames[letter]} opcode`)} moved`),
     table("", ["opcode", ...stateHeads(report.data.states), { name: "delta", n: true }],
       rows.map(([opcode, ...values]) => el("tr", {}, el("th", { scope: "row" }, code(report.opcode(opcode))), stateCells(values, largest, null, family.k)))));
 };
