@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import mmap
 from collections import deque
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +20,7 @@ from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.ondisk import is_capture, read_capture
 from sassay.capture.reading import CubinReading
+from sassay.capture.state_cache import StateCache, StateKey, unpack
 from sassay.errors import InputError, SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
 from sassay.model.kernel import Function, Launch, Resources
@@ -95,12 +99,57 @@ def build_state(
     """Build a state out of an INPUT that is no capture. Arguments and errors as `open_state`."""
     discovery = discover(spec, arch_globs=arch_globs, on_progress=progress)
     builder = _Builder(store, disassembler, tuple(arch_globs), analysis_folder())
-    try:
+    cache = StateCache(analysis_folder())
+    key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
+    waiting: list[list[Artifact]] | None = []
+    with _without_collector(), contextlib.closing(builder):
         for group in _compilations(discovery, builder):
+            for artifact in group:
+                key.add(artifact)
+            if waiting is not None and key.usable and not any(map(_passes, group)):
+                waiting.append(group)
+                continue
+            for earlier in waiting or ():
+                builder.add(earlier)
+            waiting = None
             builder.add(group)
-        return builder.finish(discovery, label, evidence or {}, environment or {})
+        packed, name = None, None
+        if key.usable:
+            versions = {arch: disassembler.version(arch) for arch in key.archs}
+            seen = (sort_diagnostics(builder.walked), discovery.packages, discovery.counts)
+            name = key.finish(versions, seen)
+        if waiting is not None and name is not None:
+            packed = cache.load(name)
+        if packed is not None:
+            artifacts = (artifact for group in waiting or () for artifact in group)
+            state = unpack(packed, discovery.label, store, artifacts)
+        else:
+            for group in waiting or ():
+                builder.add(group)
+            state = builder.finish(discovery)
+            if name is not None and state.kernels:
+                cache.save(name, state, store)
+        return _adjusted(state, label, (), evidence or {}, environment or {})
+
+
+def _passes(artifact: Artifact) -> bool:
+    """Whether the bytes of an artifact are at hand only while it passes by."""
+    if artifact.packed is None:
+        return bool(artifact.data)
+    stored = artifact.packed.stored
+    return not (isinstance(stored, memoryview) and isinstance(stored.obj, mmap.mmap))
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Look for no cycles while a million records are made that have none: a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
-        builder.close()
+        if enabled:
+            gc.enable()
 
 
 def _compilations(discovery: Discovery, builder: _Builder) -> Iterator[list[Artifact]]:
@@ -109,6 +158,7 @@ def _compilations(discovery: Discovery, builder: _Builder) -> Iterator[list[Arti
     for found in discovery.artifacts():
         if isinstance(found, Diagnostic):
             builder.diagnostics.append(found)
+            builder.walked.append(found)
             continue
         if isinstance(found, Withdrawn):
             if group:
@@ -150,6 +200,7 @@ class _Builder:
         analysis_folder: Path,
     ) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.walked: list[Diagnostic] = []
         self._store = store
         self._disassembler = disassembler
         self._arch_globs = arch_globs
@@ -313,13 +364,7 @@ class _Builder:
             )
             merge(self._drafts, draft)
 
-    def finish(
-        self,
-        discovery: Discovery,
-        label: str | None,
-        evidence: Mapping[str, Evidence],
-        environment: Mapping[str, Scalar],
-    ) -> State:
+    def finish(self, discovery: Discovery) -> State:
         """Count what is left and put the state together."""
         self._settle(again=None)
         self._counting.flush()
@@ -338,11 +383,10 @@ class _Builder:
         if self._filtered:
             counts["filtered_artifacts"] = counts.get("filtered_artifacts", 0) + self._filtered
         state = State(
-            label=label or discovery.label,
+            label=discovery.label,
             kernels=tuple(kernels),
             functions=self._finish_functions(),
-            environment=_environment(discovery, self._drafts.values(), environment),
-            evidence=dict(sorted(evidence.items())),
+            environment=_environment(discovery, self._drafts.values()),
             tools=self._tools({kernel.arch for kernel in kernels}),
             diagnostics=sort_diagnostics(self.diagnostics),
             counts=dict(sorted(counts.items())),
@@ -426,9 +470,7 @@ def _undecodable(arch: str, count: int, label: str) -> Diagnostic:
     )
 
 
-def _environment(
-    discovery: Discovery, drafts: Iterable[Draft], named: Mapping[str, Scalar]
-) -> dict[str, Scalar]:
+def _environment(discovery: Discovery, drafts: Iterable[Draft]) -> dict[str, Scalar]:
     """What the input itself says of the run: compilers, front ends, packages."""
     toolchains = {toolchain for draft in drafts for toolchain in draft.toolchains}
     found: dict[str, Scalar] = {
@@ -442,7 +484,7 @@ def _environment(
         known = sorted(value for value in values if value is not None)
         if known:
             found[key] = ", ".join(known)
-    return dict(sorted({**found, **named}.items()))
+    return dict(sorted(found.items()))
 
 
 def sort_diagnostics(diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -9,7 +9,7 @@ import msgspec
 from sassay.capture.cubin_facts import Counts, CubinFacts, FunctionFacts, KernelFacts
 from sassay.capture.reading import NOBODY
 from sassay.isa import sass
-from sassay.isa.categories import summarize
+from sassay.isa.categories import category, summarize
 from sassay.isa.sass.disassembler import WordCounts
 from sassay.isa.sass.words import WORD_BYTES
 from sassay.model.kernel import Census
@@ -54,13 +54,14 @@ class Counting:
     def add(self, facts: CubinFacts) -> None:
         """Count what a cubin holds; its sections can be asked for once `flush` was called."""
         local = [name for name in facts.names if name.startswith(_LOCAL)]
+        groups = [category(Layer.SASS, name) for name in facts.names]
         words = left = 0
         for kernel in facts.kernels:
-            self._add(kernel.sass_ref, facts, kernel.counts, local)
+            self._add(kernel.sass_ref, facts, kernel.counts, local, groups)
             words += kernel.code_bytes // WORD_BYTES
             left += len(kernel.counts.left) // WORD_BYTES if kernel.counts else 0
         for function in facts.functions:
-            self._add(function_key(facts, function), facts, function.counts, local)
+            self._add(function_key(facts, function), facts, function.counts, local, groups)
             words += function.code_bytes // WORD_BYTES
             left += len(function.counts.left) // WORD_BYTES if function.counts else 0
         counted = self._disassembler.counts.setdefault(facts.arch, WordCounts())
@@ -68,7 +69,12 @@ class Counting:
             counted.tables += words - left
 
     def _add(
-        self, key: str, facts: CubinFacts, counts: Counts | None, local: Sequence[str]
+        self,
+        key: str,
+        facts: CubinFacts,
+        counts: Counts | None,
+        local: Sequence[str],
+        groups: Sequence[str],
     ) -> None:
         if key in self._asked:
             return
@@ -85,7 +91,7 @@ class Counting:
             spills = (0, 0)
             if local:
                 spills = sass.spill_bytes({n: census[n] for n in local if n in census})
-            self._facts[key] = SassFacts(census, summarize(Layer.SASS, census), spills)
+            self._facts[key] = SassFacts(census, counts.grouped(groups), spills)
 
     def flush(self) -> None:
         """Ask for what waits."""

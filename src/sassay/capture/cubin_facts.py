@@ -13,6 +13,7 @@ from sassay.capture.lines import defined_at
 from sassay.capture.store import lines_digest
 from sassay.containers.cubin import read_cubin
 from sassay.containers.digest import code_hash
+from sassay.isa.categories import CATEGORIES
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for
 from sassay.model.artifact import SourceLocation, Toolchain
@@ -59,6 +60,14 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
                 strict=True,
             )
         )
+
+    def grouped(self, groups: Sequence[str]) -> dict[str, int]:
+        """Instructions by the group of their opcode, sorted; groups as long as the names."""
+        totals: dict[str, int] = {}
+        for place, count in zip(array("I", self.opcodes), array("I", self.counts), strict=True):
+            group = groups[place]
+            totals[group] = totals.get(group, 0) + count
+        return {group: totals[group] for group in CATEGORIES if group in totals}
 
 
 class KernelFacts(msgspec.Struct, frozen=True, array_like=True):
@@ -191,7 +200,7 @@ def _count(
         if counted[0]:
             left = words[ids == UNKNOWN].tobytes()
             counted[0] = 0
-        present = np.flatnonzero(counted)
+        present = np.flatnonzero(counted != 0)  # of truths it is ten times as fast
         used[present] = True
         found.append((present, counted[present], left))
     order, place = _name_order(decoder)
@@ -208,7 +217,7 @@ def _count(
                 left,
             )
         )
-    names = tuple(decoder.names[i - 1] for i in order.tolist() if used[i])
+    names = tuple(decoder.names[i - 1] for i in order[used[order]].tolist())
     return names, counts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 
 import msgspec
 
@@ -60,12 +61,17 @@ def without_build_parts(name: str) -> str:
 
 def type_name(argument: str) -> str:
     """The qualified name of a type that is a template argument, without its own arguments."""
-    return _strip_templates(_Marked(argument), 0, len(argument))[0]
+    return _type(argument)[0]
 
 
 def template_arguments(argument: str) -> tuple[str, ...]:
     """The arguments of a type that is itself a template argument."""
-    return _strip_templates(_Marked(argument), 0, len(argument))[1]
+    return _type(argument)[1]
+
+
+@lru_cache(maxsize=1 << 10)
+def _type(argument: str) -> tuple[str, tuple[str, ...]]:
+    return _strip_templates(_Marked(argument), 0, len(argument))
 
 
 class _Marked:

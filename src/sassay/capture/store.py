@@ -168,6 +168,11 @@ class CodeArchive:
             for digest in digests:
                 self._promised.setdefault(digest, artifact)
 
+    def place_of(self, digest: str) -> str | None:
+        """Where promised code lies, None where it was not promised."""
+        artifact = self._promised.get(digest)
+        return artifact.source.path if artifact is not None else None
+
     def attach(self, source: BlobSource) -> None:
         """Read from a capture, too; its blobs are neither copied nor read before they are asked."""
         with self._lock:

@@ -204,7 +204,7 @@ def _operands(code: bytes | memoryview) -> tuple[NDArray[np.intp], NDArray[np.in
     import numpy as np  # noqa: PLC0415 - loaded with the first cubin that shares constants
 
     low = np.frombuffer(code, "<u8", count=len(code) // _INSTRUCTION * 2)[::2]
-    places = np.flatnonzero(low & np.uint64(_BANK_BITS))
+    places = np.flatnonzero((low & np.uint64(_BANK_BITS)) != 0)  # of truths it is fast
     low = low[places]
     form = low & np.uint64(0xE00)
     opcode = low & np.uint64(0xFFF)

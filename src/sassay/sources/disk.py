@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import stat
@@ -95,7 +94,6 @@ def disk_entry(file: Path, path: str, size: int) -> Entry:
         load=load,
         head=_header(file),
         disk_path=str(file),
-        fingerprint=lambda: hashlib.sha256(load()).hexdigest(),
     )
 
 

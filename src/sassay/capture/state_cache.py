@@ -1,0 +1,309 @@
+"""A whole state by the digests of its artifacts: what is known is not put together again.
+
+A wheel of forty thousand kernels has six thousand names and three hundred opcodes: a record holds
+each name, opcode and census once, and so does the state that is made of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sassay.capture.counting import SassFacts
+from sassay.capture.cubin_facts import Counts
+from sassay.isa.categories import category
+from sassay.model.artifact import Scalar, Source, SourceLocation, Toolchain
+from sassay.model.fact import Fact
+from sassay.model.kernel import (
+    Census,
+    CodeRefs,
+    Function,
+    Kernel,
+    Launch,
+    Resources,
+    Specialization,
+)
+from sassay.model.layers import Layer, Layered
+from sassay.model.state import Diagnostic, State
+from sassay.sources.record_cache import RecordCache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from sassay.capture.store import CodeArchive
+    from sassay.model.artifact import Artifact
+
+
+class _Name(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    symbol: str
+    family: str
+    specialization: Specialization
+
+
+class _Counted(msgspec.Struct, frozen=True, array_like=True):
+    counts: Counts
+    spills: tuple[int, int]
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """A kernel, its larger parts by number; `counted` is -1 without SASS."""
+
+    id: str
+    name: int
+    arch: int
+    sources: tuple[int, ...]
+    launch: Launch
+    resources: Resources
+    code_bytes: int | None
+    digest: str
+    counted: int
+    toolchains: tuple[int, ...]
+    sass: str | None
+    ptx: str | None
+    lines: str | None
+    ptx_census: Census | None
+    ptx_categories: Census | None
+    ptx_digest: str | None
+    metadata: dict[str, Scalar]
+    facts: dict[str, Fact]
+    location: SourceLocation | None
+
+
+class PackedState(msgspec.Struct, frozen=True):
+    """A state without what a person adds to it (label, evidence, environment).
+
+    Attributes:
+        places: Where code lies that is not at the first source of its kernel, by digest.
+    """
+
+    opcodes: tuple[str, ...]
+    counted: tuple[_Counted, ...]
+    names: tuple[_Name, ...]
+    archs: tuple[str, ...]
+    sources: tuple[Source, ...]
+    toolchains: tuple[Toolchain, ...]
+    kernels: tuple[_Row, ...]
+    functions: tuple[Function, ...]
+    environment: dict[str, Scalar]
+    tools: dict[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+    counts: dict[str, int]
+    places: dict[str, str]
+
+
+class StateCache:
+    """States of earlier runs.
+
+    Args:
+        folder: Where records are kept; None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._records = RecordCache(folder, "states", PackedState)
+
+    def load(self, key: str) -> PackedState | None:
+        """The state of a key, None where there is none."""
+        return self._records.load(key)
+
+    def save(self, key: str, state: State, store: CodeArchive) -> None:
+        """Keep a state."""
+        self._records.save(key, pack(state, store))
+
+
+class _Table:
+    """Numbers things in the order in which they are first met."""
+
+    def __init__(self) -> None:
+        self.items: list[object] = []
+        self._numbers: dict[object, int] = {}
+
+    def number(self, item: object, key: object = None) -> int:
+        """The number of a thing, or of its key."""
+        key = item if key is None else key
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.items)
+            self.items.append(item)
+        return number
+
+
+def pack(state: State, store: CodeArchive) -> PackedState:
+    """A state as a record.
+
+    Args:
+        state: The state.
+        store: Knows where its code lies.
+    """
+    names, archs, sources, toolchains = _Table(), _Table(), _Table(), _Table()
+    counted, opcodes = _Table(), _opcodes(state)
+    place = {opcode: number for number, opcode in enumerate(opcodes)}
+    places: dict[str, str] = {}
+    rows = []
+    for kernel in state.kernels:
+        first = kernel.sources[0].path if kernel.sources else ""
+        code = kernel.code
+        for ref in (code.sass, code.ptx, code.lines):
+            path = store.place_of(ref) if ref is not None else None
+            if ref is not None and path is not None and path != first:
+                places[ref] = path
+        census = kernel.instructions.sass
+        resources = kernel.resources
+        number = -1
+        if census is not None:
+            spills = (resources.spill_load_bytes or 0, resources.spill_store_bytes or 0)
+            number = counted.number(_Counted(Counts.of(census, place), spills), code.sass)
+        name = _Name(kernel.name, kernel.symbol, kernel.family, kernel.specialization)
+        rows.append(
+            _Row(
+                id=kernel.id,
+                name=names.number(name, (kernel.symbol, kernel.name, kernel.family)),
+                arch=archs.number(kernel.arch),
+                sources=tuple(sources.number(source) for source in kernel.sources),
+                launch=kernel.launch,
+                resources=resources,
+                code_bytes=kernel.code_bytes,
+                digest=kernel.digest,
+                counted=number,
+                toolchains=tuple(toolchains.number(each) for each in kernel.toolchains),
+                sass=code.sass,
+                ptx=code.ptx,
+                lines=code.lines,
+                ptx_census=kernel.instructions.ptx,
+                ptx_categories=kernel.categories.ptx,
+                ptx_digest=kernel.ptx_digest,
+                metadata=dict(kernel.metadata),
+                facts=dict(kernel.facts),
+                location=kernel.location,
+            )
+        )
+    return PackedState(
+        opcodes=opcodes,
+        counted=tuple(counted.items),  # type: ignore[arg-type]  # a table holds what it was given
+        names=tuple(names.items),  # type: ignore[arg-type]  # likewise
+        archs=tuple(archs.items),  # type: ignore[arg-type]  # likewise
+        sources=tuple(sources.items),  # type: ignore[arg-type]  # likewise
+        toolchains=tuple(toolchains.items),  # type: ignore[arg-type]  # likewise
+        kernels=tuple(rows),
+        functions=state.functions,
+        environment=dict(state.environment),
+        tools=dict(state.tools),
+        diagnostics=state.diagnostics,
+        counts=dict(state.counts),
+        places=places,
+    )
+
+
+def unpack(
+    packed: PackedState, label: str, store: CodeArchive, artifacts: Iterable[Artifact]
+) -> State:
+    """The state of a record; its code is promised to the store.
+
+    Args:
+        packed: The record.
+        label: Of the state.
+        store: Where its code is asked for; what it counted before is shared.
+        artifacts: All artifacts of the input.
+    """
+    groups = [category(Layer.SASS, opcode) for opcode in packed.opcodes]
+    known: list[SassFacts | None] = [None] * len(packed.counted)
+    promised: dict[str, list[str]] = {}
+    kernels = []
+    for row in packed.kernels:
+        name = packed.names[row.name]
+        sources = tuple(map(packed.sources.__getitem__, row.sources))
+        facts = None
+        if row.counted >= 0:
+            facts = known[row.counted]
+            if facts is None:
+                facts = store.counted.get(row.sass or "")
+                if facts is None:
+                    counts, spills = packed.counted[row.counted].counts, (0, 0)
+                    spills = packed.counted[row.counted].spills
+                    facts = SassFacts(counts.census(packed.opcodes), counts.grouped(groups), spills)
+                    store.counted[row.sass or ""] = facts
+                known[row.counted] = facts
+        for ref in (row.sass, row.ptx, row.lines):
+            if ref is not None:
+                path = packed.places.get(ref) or (sources[0].path if sources else "")
+                promised.setdefault(path, []).append(ref)
+        kernels.append(
+            Kernel(
+                row.id, name.name, name.symbol, name.family, name.specialization,
+                packed.archs[row.arch], sources, row.launch, row.resources, row.code_bytes,
+                row.digest,
+                Layered(ptx=row.ptx_census, sass=facts.census if facts else None),
+                Layered(ptx=row.ptx_categories, sass=facts.categories if facts else None),
+                row.facts,
+                tuple(map(packed.toolchains.__getitem__, row.toolchains)),
+                row.metadata, row.location, CodeRefs(row.ptx, row.sass, row.lines),
+                row.ptx_digest,
+            )
+        )  # fmt: skip
+    for artifact in artifacts:
+        store.promise(promised.get(artifact.source.path, ()), artifact)
+    return State(
+        label=label,
+        kernels=tuple(kernels),
+        functions=packed.functions,
+        environment=packed.environment,
+        tools=packed.tools,
+        diagnostics=packed.diagnostics,
+        counts=packed.counts,
+    )
+
+
+def _opcodes(state: State) -> tuple[str, ...]:
+    seen: set[str] = set()
+    done: set[int] = set()
+    for kernel in state.kernels:
+        census = kernel.instructions.sass
+        if census is not None and id(census) not in done:
+            done.add(id(census))
+            seen.update(census)
+    return tuple(sorted(seen))
+
+
+class StateKey:
+    """The key of a state, out of all that it is made of.
+
+    Args:
+        facts: What else decides: label, filters, versions.
+    """
+
+    def __init__(self, *facts: object) -> None:
+        self._digest = hashlib.sha256(msgspec.msgpack.encode(facts))
+        self.usable = True
+        self._archs: set[str] = set()
+
+    def add(self, artifact: Artifact) -> None:
+        """One artifact; one whose digest nobody knows makes the key unusable."""
+        if artifact.digest is None or artifact.compile is not None:
+            self.usable = False
+            return
+        if artifact.arch is not None:
+            self._archs.add(artifact.arch)
+        source = artifact.source
+        self._digest.update(
+            msgspec.msgpack.encode(
+                (source, artifact.kind, artifact.arch, artifact.compilation, artifact.digest)
+            )
+        )
+
+    def finish(self, versions: Mapping[str, str | None], more: Sequence[object]) -> str:
+        """The key.
+
+        Args:
+            versions: Of the disassemblers, by architecture.
+            more: What the walk said besides: diagnostics, packages.
+        """
+        self._digest.update(msgspec.msgpack.encode((sorted(versions.items()), more)))
+        return self._digest.hexdigest()
+
+    @property
+    def archs(self) -> list[str]:
+        """Architectures met, sorted."""
+        return sorted(self._archs)
