@@ -257,10 +257,18 @@ def _checked(folder: Path, name: str, manifest: Manifest) -> bytes:
     return data
 
 
+def _encoded(state: State) -> bytes:
+    """A state in one order of keys, but for signatures: theirs is that of the parameters."""
+    tree = msgspec.to_builtins(state, order="deterministic")
+    for kernel, plain in zip(state.kernels, tree["kernels"], strict=True):
+        plain["specialization"]["signature"] = dict(kernel.specialization.signature)
+    return msgspec.msgpack.encode(tree)
+
+
 def _fill(scratch: Path, state: State, store: CodeArchive, lines: Iterable[Row]) -> None:
     """Write all files of a capture, the manifest last, and sync them."""
     packer = zstandard.ZstdCompressor(level=3)
-    _write(scratch / STATE, packer.compress(msgspec.msgpack.encode(state, order="deterministic")))
+    _write(scratch / STATE, packer.compress(_encoded(state)))
     rows = []
     offset = 0
     with (scratch / CODE).open("wb") as stream:
