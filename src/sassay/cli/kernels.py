@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -80,7 +80,8 @@ class KernelFinder:
 
             from sassay.build import compile_manifest, load_manifest
 
-            cache = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sassay-"))
+            named_so = "\0".join((str(named.resolve()), *globs, "", *self._archs))
+            key = hashlib.sha256(named_so.encode()).hexdigest()[:16]
             manifest = load_manifest(named)
             wanted = tuple(
                 each
@@ -90,7 +91,8 @@ class KernelFinder:
             run = compile_manifest(
                 msgspec.structs.replace(manifest, variants=wanted or manifest.variants),
                 archs=self._archs,
-                cache_dir=Path(cache),
+                # What still holds is not compiled again.
+                cache_dir=self.session.cache / "compiled" / key,
                 progress=self.session.progress.note,
             )
             if run.failures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from typing import TYPE_CHECKING
 
 from sassay.errors import UsageError
@@ -22,11 +23,16 @@ def names_in(text: str | int) -> frozenset[str]:
     """
     if isinstance(text, int):
         return frozenset()
-    nodes = list(ast.walk(_parse(text)))
+    tree = _parse(text)
+    nodes = list(ast.walk(tree))
     called = {id(each.func) for each in nodes if isinstance(each, ast.Call)}
-    return frozenset(
+    names = frozenset(
         each.id for each in nodes if isinstance(each, ast.Name) and id(each) not in called
     )
+    # Whatever names stand for, the form is allowed or not.
+    with contextlib.suppress(ZeroDivisionError):
+        _value(tree.body, dict.fromkeys(names, 1))
+    return names
 
 
 def value_of(text: str | int, names: Mapping[str, int]) -> int:

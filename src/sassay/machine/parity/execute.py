@@ -151,7 +151,8 @@ class Sides:
                     f"{name} returns {key} with the shape {array.shape}, not {buffers[key].shape}"
                 )
             buffers[key] = words_of(array, case.formats[key])
-        return Outcome(buffers, launches=1)
+        filled = sum(bool(np.asarray(value).size) for value in (returned or {}).values())
+        return Outcome(buffers, launches=filled)
 
 
 def multiply(step: Linear, buffers: Mapping[str, Array], formats: Mapping[str, Format]) -> None:

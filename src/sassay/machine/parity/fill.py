@@ -147,7 +147,8 @@ def _special(random: Random, form: Format, words: Array, kind: str) -> Array:
         picked = random.random(words.size) < 0.75
     else:
         tiny, normal = 1, 1 << form.mantissa
-        special = np.array([0, top, top + 1, top - 1, tiny, normal, normal - 1], np.uint64)
+        ones = (1 << (bits - 1)) - 1
+        special = np.array([0, top, ones, top - 1, tiny, normal, normal - 1], np.uint64)
         special = special[special < (1 << (bits - 1))]
         small = special[random.integers(0, special.size, words.size)].astype(word)
         picked = random.random(words.size) < 0.6

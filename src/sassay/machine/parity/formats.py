@@ -58,7 +58,7 @@ FORMATS |= {"f16": FORMATS["fp16"], "f32": FORMATS["fp32"], "f64": FORMATS["fp64
 
 
 def words_of(values: Array, form: Format) -> Array:
-    """Words of an element type, rounded to nearest even.
+    """Words of an element type, rounded to nearest even; too large ones become the limit of fp8.
 
     Args:
         values: Floating-point for floating-point types, integers for others.
@@ -73,7 +73,10 @@ def words_of(values: Array, form: Format) -> Array:
 
 def values_of(words: Array, form: Format) -> NDArray[np.float64]:
     """What words stand for, in double precision; integers beyond 53 bits are rounded."""
-    return to_double(words, form.ptx) if form.is_float else words.astype(np.float64)
+    if not form.is_float:
+        return words.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        return to_double(words, form.ptx)
 
 
 def bits_of(words: Array) -> NDArray[np.uint64]:
@@ -90,15 +93,17 @@ def is_nan(words: Array, form: Format) -> NDArray[np.bool_]:
 
 def ulps(left: Array, right: Array, form: Format) -> NDArray[np.float64]:
     """Distances in units in the last place: how many values of the type lie between, plus one."""
-    return np.abs(_ordered(left, form) - _ordered(right, form)).astype(np.float64)
+    a, b = _ordered(left, form), _ordered(right, form)
+    return (np.maximum(a, b).view(np.uint64) - np.minimum(a, b).view(np.uint64)).astype(np.float64)
 
 
-def _ordered(words: Array, form: Format) -> NDArray[np.float64]:
+def _ordered(words: Array, form: Format) -> NDArray[np.int64]:
+    """Numbers that are in the order of the values, one apart where values are neighbours."""
+    if not form.is_float:
+        return words.astype(np.int64)
     bits = bits_of(words)
     sign = np.uint64(1) << np.uint64(words.dtype.itemsize * 8 - 1)
-    magnitude = (bits & ~sign).astype(np.float64)
-    if not form.is_float:
-        return words.astype(np.float64)
+    magnitude = (bits & ~sign).astype(np.int64)
     return np.where(bits & sign, -magnitude, magnitude)
 
 

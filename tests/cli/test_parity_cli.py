@@ -1,0 +1,101 @@
+"""`sassay parity` on the shipped examples: what holds, what each planted bug says, every format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+from tests.cli.running import run
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "parity"
+
+
+def test_the_example_contracts_hold() -> None:
+    done = run("parity", str(EXAMPLES / "contracts.toml"), "--run-python", "--format", "json")
+    report = json.loads(done.stdout)
+    assert done.status == 0, done.stdout
+    assert {each["contract"]: each["outcome"] for each in report["contracts"]} == dict.fromkeys(
+        (
+            "rmsnorm", "residual add", "rope", "swiglu", "gemv q6", "gemv q6 against Python",
+            "by hand[residual]",
+        ),
+        "holds",
+    )  # fmt: skip
+    empty = [each for each in report["contracts"][0]["cases"] if "M=0" in each["case"]]
+    assert empty
+    assert all(each["outcome"] == "holds" and each["compared"] == 0 for each in empty)
+    schema = json.loads(run("schema", "parity").stdout)
+    jsonschema.Draft202012Validator(schema).validate(report)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Every format of the report of the planted bugs, and what the run printed."""
+    folder = tmp_path_factory.mktemp("planted")
+    files = {name: folder / f"parity.{name}" for name in ("json", "sarif", "junit", "markdown")}
+    options = [part for name, file in files.items() for part in (f"--{name}", str(file))]
+    done = run("parity", str(EXAMPLES / "planted.toml"), *options)
+    assert done.status == 1, done.stderr
+    return {"terminal": done.stdout, **{name: file.read_text() for name, file in files.items()}}
+
+
+@pytest.mark.parametrize(
+    ("contract", "first", "left", "right"),
+    [
+        ("wrong dequantization", "out[0, 0]", "high[0, 1, 0]  at rows.py:65", "high[0, 1, 1]"),
+        ("stale position", "x[1, 0, 0]", "table[0, 0, 0]  at rows.py:37", "table[7, 0, 0]"),
+        ("swapped row", "out[0, 0]", "up[0, 0]  at rows.py:47", "up[1, 0]  at planted.py:53"),
+        ("reordered sum", "out[0, 0]", "a sum of 1,024 terms in 10 levels", "in 11 levels"),
+    ],
+)
+def test_each_planted_bug_is_caught_where_it_is(
+    contract: str, first: str, left: str, right: str, planted: dict[str, str]
+) -> None:
+    text = planted["terminal"]
+    section = text[text.index(f"broken  {contract}") :]
+    section = section[: section.find("\n\n")]
+    assert f"the first is {first}" in section
+    assert left in section
+    assert right in section
+
+
+def test_findings_in_every_format(planted: dict[str, str]) -> None:
+    suite = ET.fromstring(planted["junit"])
+    assert suite.get("failures") == "4"
+    assert "high[0, 1, 0]" in planted["junit"]
+    sarif = json.loads(planted["sarif"])
+    assert {each["ruleId"] for each in sarif["runs"][0]["results"]} == {
+        "wrong dequantization", "stale position", "swapped row", "reordered sum",
+    }  # fmt: skip
+    assert "swapped row" in planted["markdown"]
+    report = json.loads(planted["json"])
+    assert report["verdict"] == "FAIL"
+
+
+def test_python_runs_only_when_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "parity"
+    shutil.copytree(EXAMPLES, folder)
+    mark = folder / "ran"
+    reference = folder / "reference.py"
+    reference.write_text(f"open({str(mark)!r}, 'w').close()\n" + reference.read_text())
+    one = ("parity", str(folder / "contracts.toml"), "--contract", "gemv q6 against Python")
+    refused = run(*one)
+    assert (refused.status, mark.exists()) == (2, False)
+    assert "--run-python" in refused.stdout
+    assert run(*one, "--allow-unknown").status == 0
+    assert (run(*one, "--run-python").status, mark.exists()) == (0, True)
+
+
+def test_what_cannot_be_judged_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    text = (EXAMPLES / "contracts.toml").read_text()
+    file.write_text(text.replace('claim = "identical"', 'claim = "same"', 1))
+    assert "line 6, contract[0].claim: unknown claim 'same'" in run("parity", str(file)).error
+    file.write_text(text)
+    assert "kernels.toml" in run("parity", str(file)).error
+    unknown = run("parity", str(EXAMPLES / "contracts.toml"), "--contract", "rmsnrm").error
+    assert "no contract is called 'rmsnrm'" in unknown
