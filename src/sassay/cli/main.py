@@ -17,6 +17,7 @@ import typer
 from sassay import __version__
 from sassay.cli import (
     baseline,
+    bisect,
     capture,
     check,
     compile_,
@@ -85,6 +86,9 @@ app.command("parity", short_help="Judge parity contracts: kernels that must give
 )
 app.command("probe", short_help="Count how often two selection steps choose differently.")(
     probe.probe_command
+)
+app.command("bisect", short_help="Find the first state in which something turned.")(
+    bisect.bisect_command
 )
 app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
 app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
