@@ -14,13 +14,24 @@ from typing import Any
 import msgspec
 
 from sassay.errors import UsageError
-from sassay.model import artifact, change, fact, finding, kernel, layers, parity, state
+from sassay.model import (
+    artifact,
+    change,
+    fact,
+    finding,
+    kernel,
+    layers,
+    library,
+    lines,
+    parity,
+    state,
+)
 from sassay.report import documents
 
 SCHEMAS: tuple[str, ...] = ("check/1", "code/1", "diff/1", "parity/1", "probe/1", "state/1")
 """Names that `schema` takes; the version may be left out."""
 
-_SIGNED = frozenset({"Deltas", "Moved", "Suspect", "Migration", "Evidence"})
+_SIGNED = frozenset({"Deltas", "Evidence", "LineDelta", "Migration", "Moved", "Suspect"})
 """Records whose numbers may be negative; every other integer is a count, a size or an offset."""
 _FREE_MAPS = frozenset({"environment", "metadata", "constants", "options", "facts", "value"})
 _FIELD = re.compile(r"^    (\w+): (.*)$")
@@ -116,7 +127,19 @@ def _split_doc(doc: str) -> tuple[str, dict[str, str]]:
 def _record_docs() -> dict[str, str]:
     """Docstrings of the records by class name; msgspec drops those of generic instances."""
     docs: dict[str, str] = {}
-    for module in (artifact, fact, layers, kernel, state, change, finding, parity, documents):
+    for module in (
+        artifact,
+        fact,
+        layers,
+        library,
+        lines,
+        kernel,
+        state,
+        change,
+        finding,
+        parity,
+        documents,
+    ):
         for name, kind in vars(module).items():
             if inspect.isclass(kind) and kind.__doc__:
                 docs[name] = kind.__doc__
