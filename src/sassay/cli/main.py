@@ -30,6 +30,7 @@ from sassay.cli import (
     record,
     schema,
     show,
+    verify,
 )
 from sassay.cli.output import abandon_stdout
 from sassay.cli.text import printable
@@ -91,6 +92,7 @@ app.command("bisect", short_help="Find the first state in which something turned
     bisect.bisect_command
 )
 app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
+app.command("verify", short_help="Check the SASS decoder against nvdisasm.")(verify.verify_command)
 app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
 app.add_typer(policy.app, name="policy")
 app.add_typer(baseline.app, name="baseline")
