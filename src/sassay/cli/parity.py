@@ -58,6 +58,8 @@ def parity_command(
     Python code runs only with --run-python. Exit status: 0 all contracts hold, 1 one is broken,
     2 sassay could not judge (UNKNOWN too, unless --allow-unknown).
     """
+    if format_ is o.Format.HTML:
+        raise UsageError("parity has no HTML report", hint="markdown, json, sarif or junit")
     report = check_file(
         contracts,
         names=tuple(contract or ()),
@@ -150,7 +152,7 @@ def write_parity(
     from sassay.cli.output import Outputs, write_stdout, write_whole
 
     outputs = Outputs(main=main, path=path, more=more, color=color)
-    files = [(file, _rendered(report, each, outputs)) for each, file in more.items() if file]
+    files = [(file, _rendered(report, each)) for each, file in more.items() if file]
     if main is o.Format.TERMINAL:
         from sassay.report.terminal.parity import parity_text
 
@@ -158,7 +160,7 @@ def write_parity(
             report, width=outputs.width(), color=outputs.wants_color(), everything=everything
         )
     else:
-        text = _rendered(report, main, outputs)
+        text = _rendered(report, main)
     for file, content in files:
         write_whole(file, content)
     if path is not None:
@@ -167,19 +169,16 @@ def write_parity(
         write_stdout(text)
 
 
-def _rendered(report: ParityReport, format_: o.Format, outputs: object) -> str:
+def _rendered(report: ParityReport, format_: o.Format) -> str:
     import msgspec
 
     from sassay.cli.output import source_root
     from sassay.cli.parity_check import parity_check
     from sassay.report import Report, ReportOptions, render
 
-    del outputs
     if format_ is o.Format.JSON:
         data = msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2)
         return data.decode() + "\n"
-    if format_ is o.Format.HTML:
-        raise UsageError("parity has no HTML report", hint="markdown, json, sarif or junit")
     check = parity_check(report)
     options = ReportOptions(source_root=source_root())
     return render(format_.value, Report(command="check", check=check, options=options))

@@ -48,6 +48,8 @@ def probe_command(
     Python code runs only with --run-python. Exit status: 0, 1 if a bound of the file is passed,
     2 sassay could not judge.
     """
+    if format_ not in {o.Format.TERMINAL, o.Format.JSON}:
+        raise UsageError(f"a probe has no {format_.value} report", hint="terminal or json")
     report = probe_file(
         probe,
         rows=rows,
@@ -125,8 +127,6 @@ def _write(
     from sassay.cli.output import Outputs, write_stdout, write_whole
     from sassay.report.terminal.parity import probe_text
 
-    if main not in {o.Format.TERMINAL, o.Format.JSON}:
-        raise UsageError(f"a probe has no {main.value} report", hint="terminal or json")
     data = msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2)
     document = data.decode() + "\n"
     outputs = Outputs(main=main, path=path, color=color)

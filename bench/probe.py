@@ -1,0 +1,67 @@
+"""Measures probes and parity contracts of the examples, in rows and cases a second.
+
+Run `python -m bench.probe` in a checkout with Triton; `--rows` changes the size. Kernels are compiled
+before the clock starts. Processor time stands beside wall time, since other work shares the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import msgspec
+
+from sassay.cli.kernels import KernelFinder
+from sassay.machine.parity import Chooser, Sides, check_contracts, load_contracts
+from sassay.machine.probe import load_probe, run_probe
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def probe(name: str, rows: int) -> None:
+    """One probe of the router example."""
+    path = EXAMPLES / "router" / name
+    spec = load_probe(path)
+    with KernelFinder(path.parent, quiet=True) as finder:
+        sides = Sides(Chooser(finder.kernels))
+        run_probe(msgspec.structs.replace(spec, rows=len(spec.kinds)), sides)
+        wall, processor = time.perf_counter(), time.process_time()
+        report = run_probe(msgspec.structs.replace(spec, rows=rows), sides)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    whole = report.kinds[-1]
+    print(
+        f"{name}: {rows:,} rows in {wall:.1f} s wall, {processor:.1f} s processor; "
+        f"{whole.set_disagreement.count:,} other sets, {whole.weight_bits.count:,} other weights"
+    )
+
+
+def contracts() -> None:
+    """The contracts of the parity example."""
+    path = EXAMPLES / "parity" / "contracts.toml"
+    with KernelFinder(path.parent, quiet=True) as finder:
+        sides = Sides(Chooser(finder.kernels))
+        file = load_contracts(path)
+        sides.chooser.prepare([step for each in file.contracts for step in each.left.kernels])
+        check_contracts(file, sides, names=("residual add",))
+        processor = time.process_time()
+        report = check_contracts(file, sides)
+        processor = time.process_time() - processor
+    cases = sum(len(each.cases) for each in report.contracts)
+    print(f"contracts.toml: {cases} cases in {processor:.1f} s processor")
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    rows = parser.parse_args().rows
+    probe("selection.toml", rows)
+    probe("probe.toml", rows)
+    contracts()
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""`sassay probe` on the router example, and the Python and pytest interface."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from tests.cli.running import run
+
+from sassay.pytest_parity import _judge, check_parity, run_probe
+
+ROUTER = Path(__file__).parents[2] / "examples" / "router"
+PARITY = Path(__file__).parents[2] / "examples" / "parity"
+
+
+def test_the_router_flips_experts_and_says_why() -> None:
+    done = run("probe", str(ROUTER / "probe.toml"), "--rows", "300", "--format", "json")
+    assert done.status == 0, done.stderr
+    report = json.loads(done.stdout)
+    whole = report["kinds"][-1]
+    assert whole["rows"] == 300
+    assert 0 < whole["set_disagreement"]["count"] < 60
+    assert whole["set_disagreement"]["low"] > 0
+    assert 1 <= len(report["flip"]["values"]) <= 64
+    assert set(report["flip"]["left"]) != set(report["flip"]["right"])
+    scaled = next(line for line in report["numeric"] if line.startswith("scaled: all elements"))
+    assert "cvt.rn.bf16.f32" in scaled  # the rounding that one state has and the other lacks
+    assert "common/norms.py" in scaled
+    assert "pre_revert/router.py" in scaled
+    schema = json.loads(run("schema", "probe").stdout)
+    jsonschema.Draft202012Validator(schema).validate(report)
+
+
+def test_the_selection_alone_never_flips() -> None:
+    done = run("probe", str(ROUTER / "selection.toml"), "--rows", "600")
+    assert done.status == 0, done.stderr
+    assert "other set: 0 of 600, 0% (0% to 0.613%)" in done.stdout
+    assert "weights: all elements can differ" in done.stdout
+
+
+def test_what_a_probe_refuses() -> None:
+    file = str(ROUTER / "selection.toml")
+    assert "unknown kind 'tie'" in run("probe", file, "--kind", "tie").error
+    assert "terminal or json" in run("probe", file, "--rows", "6", "--format", "html").error
+    assert "probe" not in run("probe", str(ROUTER / "base.toml")).stdout
+
+
+def test_from_python() -> None:
+    report = check_parity(PARITY / "contracts.toml", contract="by hand")
+    assert report.verdict == "PASS"
+    probe = run_probe(ROUTER / "selection.toml", rows=60)
+    assert probe.kinds[-1].rows == 60
+
+
+def test_in_pytest() -> None:
+    parity = _judge(PARITY)
+    parity("contracts.toml", contract="by hand")
+    with pytest.raises(pytest.fail.Exception, match="swapped row"):
+        parity("planted.toml", contract="swapped row")
+    with pytest.raises(pytest.fail.Exception, match="--run-python"):
+        parity("contracts.toml", contract="gemv q6 against Python")
