@@ -45,6 +45,9 @@ def show_command(
     ] = False,
     source_root: o.SourceRootOpt = None,
     source_rev: o.SourceRevOpt = None,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Which family exists for which architecture.")
+    ] = False,
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     group: o.GroupOpt = None,
@@ -71,6 +74,7 @@ def show_command(
 
       sassay show pr.sassay _rmsnorm_kernel --lines --source-root python/
     """
+    from sassay.diff import coverage as covered
     from sassay.report import Report, ReportOptions
 
     more: dict[o.Format, Path | None] = {
@@ -91,8 +95,8 @@ def show_command(
             single = kernel_facts(single, session)
         elif o.Format.JSON in {format_, *(each for each, path in more.items() if path)}:
             shown = with_facts((shown,), session)[0]
-        listing = _listing(session, single, layer) if single and layer else None
         texts = SourceText(tuple(source_root or ()), tuple(source_rev or ()))
+        listing = _listing(session, opened, single, layer, texts) if single and layer else None
         counted = _lines(session, opened, single, texts) if lines else None
         html = format_ is o.Format.HTML or html_file is not None
         listed = (single,) if single else chosen or shown.kernels
@@ -106,6 +110,8 @@ def show_command(
         listing=listing,
         lines=counted,
         traced=traced,
+        coverage=None if single else covered(shown.kernels),
+        coverage_alone=coverage,
         options=ReportOptions(
             rendering="summary" if summary else "delta",
             limit=limit,
@@ -172,8 +178,11 @@ def _lines(session: Session, state: State, kernel: Kernel | None, texts: SourceT
     return with_text(found, texts.reader(state))
 
 
-def _listing(session: Session, kernel: Kernel, layer: o.LayerChoice) -> Listing:
+def _listing(
+    session: Session, state: State, kernel: Kernel, layer: o.LayerChoice, texts: SourceText
+) -> Listing:
     from sassay.capture import kernel_listing
+    from sassay.capture.listing import ptx_lines
     from sassay.model.layers import Layer
     from sassay.report import Listing
 
@@ -184,4 +193,15 @@ def _listing(session: Session, kernel: Kernel, layer: o.LayerChoice) -> Listing:
             hint="PTX that stands alone has no SASS; a cubin alone has no PTX",
         )
     lines = kernel_listing(kernel, wanted, session.store, session.disassembler)
-    return Listing(layer=wanted.value, lines=lines)
+    reader = texts.reader(state)
+    places = {line.location for line in lines if line.location is not None}
+    return Listing(
+        layer=wanted.value,
+        lines=lines,
+        ptx_lines=ptx_lines(kernel, session.store, len(lines)) if wanted is Layer.SASS else None,
+        texts={
+            place: text
+            for place in places
+            if (text := reader.text(place.file, place.line)) is not None
+        },
+    )

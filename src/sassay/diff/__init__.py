@@ -2,6 +2,7 @@
 
 from sassay.diff.code_diff import code_diff
 from sassay.diff.compare import compare, selected
+from sassay.diff.coverage import coverage
 from sassay.diff.options import DiffOptions
 
-__all__ = ["DiffOptions", "code_diff", "compare", "selected"]
+__all__ = ["DiffOptions", "code_diff", "compare", "coverage", "selected"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.capture.families import qualify_families
 from sassay.diff.changes import pair_changes
 from sassay.diff.comparability import comparability
+from sassay.diff.libraries import library_report
 from sassay.diff.lines import LineComparer
 from sassay.diff.memo import TierMemo
 from sassay.diff.migration import migrations
@@ -99,6 +100,7 @@ def compare(
             [state.label for state in chosen], rows, _in_headline(changes, labels), ranked, options
         ),
         diagnostics=_diagnostics(states, lines.diagnostics),
+        libraries=library_report(groups, compared[headline]),
     )
 
 

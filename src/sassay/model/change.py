@@ -10,6 +10,7 @@ import msgspec
 from sassay.model.artifact import Scalar, SourceLocation
 from sassay.model.kernel import Census
 from sassay.model.layers import Layered, Tier
+from sassay.model.library import LibraryReport
 from sassay.model.lines import LineMoves
 from sassay.model.state import Diagnostic, Evidence
 
@@ -239,6 +240,8 @@ class Diff(msgspec.Struct, frozen=True):
         migrations: Filled when two architectures are compared.
         next_steps: What to look at next, as commands where there is one.
         diagnostics: Of all states, and of the comparison itself.
+        libraries: Shared objects, architectures and largest movers, from the first state (or the
+            baseline) to the last; empty where no state holds a library.
     """
 
     states: tuple[StateSummary, ...]
@@ -251,6 +254,7 @@ class Diff(msgspec.Struct, frozen=True):
     migrations: tuple[Migration, ...] = ()
     next_steps: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    libraries: LibraryReport = LibraryReport()
 
 
 class DiffLine(msgspec.Struct, frozen=True):

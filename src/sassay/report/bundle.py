@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sassay.model.artifact import SourceLocation
     from sassay.model.change import CodeDiff, Diff
     from sassay.model.finding import Check
     from sassay.model.kernel import Kernel
+    from sassay.model.library import Coverage
     from sassay.model.lines import KernelLines
     from sassay.model.state import State
     from sassay.model.traced import TracedCode, TracedPair
@@ -43,10 +44,15 @@ class Listing:
     Attributes:
         layer: `ptx` or `sass`.
         lines: The instructions in order.
+        ptx_lines: SASS: the line of the PTX module that each comes from, 0 where none is; None
+            where the cubin does not tell.
+        texts: Source lines that instructions come from, where they are at hand.
     """
 
     layer: str
     lines: Sequence[CodeLine]
+    ptx_lines: Sequence[int] | None = None
+    texts: Mapping[SourceLocation, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,8 @@ class Report:
         kernel: `show STATE KERNEL`: the kernel to show, of the only state.
         listing: The code of `kernel`, where a disassembler knows it.
         lines: What each source line of `kernel` became, where that was asked for.
+        coverage: `show`: which families of the only state exist for which architecture.
+        coverage_alone: `show --coverage`: family by family, and nothing else.
         options: How much to show.
     """
 
@@ -105,4 +113,6 @@ class Report:
     kernel: Kernel | None = None
     listing: Listing | None = None
     lines: KernelLines | None = None
+    coverage: Coverage | None = None
+    coverage_alone: bool = False
     options: ReportOptions = field(default_factory=ReportOptions)

@@ -26,6 +26,7 @@ from sassay.model.change import (
 )
 from sassay.model.finding import Finding, RuleOutcome, Verdict
 from sassay.model.kernel import Function, Kernel
+from sassay.model.library import Coverage, LibraryReport
 from sassay.model.lines import KernelLines
 from sassay.model.parity import ParityReport, ProbeReport
 from sassay.model.state import Diagnostic, Evidence
@@ -38,11 +39,13 @@ class ListingEntry(msgspec.Struct, frozen=True):
         offset: Byte offset in the code section (SASS) or line of the text (PTX).
         text: The instruction.
         location: The source line that it comes from, where the code names one.
+        ptx_line: SASS: the line of the PTX module that it comes from, where the cubin tells.
     """
 
     offset: int
     text: str
     location: SourceLocation | None
+    ptx_line: int | None
 
 
 class ListingDocument(msgspec.Struct, frozen=True):
@@ -73,6 +76,7 @@ class StateDocument(msgspec.Struct, frozen=True):
         functions: Device functions with code sections of their own; no kernel counts them.
         listing: The code of the kernel that was asked for; null without one.
         lines: What each source line of that kernel became; null where it was not asked for.
+        coverage: Which families exist for which architecture; null where one kernel is shown.
         diagnostics: What kept sassay from reading something, or what a reader should know.
         omitted: Entries left out of this document, by list.
     """
@@ -87,6 +91,7 @@ class StateDocument(msgspec.Struct, frozen=True):
     functions: tuple[Function, ...]
     listing: ListingDocument | None
     lines: KernelLines | None
+    coverage: Coverage | None
     diagnostics: tuple[Diagnostic, ...]
     omitted: Mapping[str, int]
 
@@ -108,6 +113,7 @@ class DiffDocument(msgspec.Struct, frozen=True):
         migrations: With `--across-arch`: which families moved to the newer paths.
         findings: Policy rules that fired; empty without a policy.
         rules: What became of each rule of the policy; empty without a policy.
+        libraries: Shared objects, architectures and largest movers; empty lists without a library.
         next_steps: What to look at next.
         diagnostics: Of all states and of the comparison.
         omitted: Entries left out of this document, by list.
@@ -126,6 +132,7 @@ class DiffDocument(msgspec.Struct, frozen=True):
     migrations: tuple[Migration, ...]
     findings: tuple[Finding, ...]
     rules: tuple[RuleOutcome, ...]
+    libraries: LibraryReport
     next_steps: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
     omitted: Mapping[str, int]

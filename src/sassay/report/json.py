@@ -26,9 +26,11 @@ from sassay.report.documents import (
     ListingEntry,
     StateDocument,
 )
+from sassay.report.release import MOVERS
 from sassay.report.select import diagnostics, moved_families, summaries
 
 if TYPE_CHECKING:
+    from sassay.model.library import LibraryReport
     from sassay.model.state import Diagnostic
     from sassay.report.bundle import Listing, Report
 
@@ -89,13 +91,18 @@ def _state(report: Report, omitted: dict[str, int]) -> StateDocument:
         functions=_cut(report, "functions", state.functions, omitted, summary=True),
         listing=listing,
         lines=report.lines,
+        coverage=None if report.kernel is not None else report.coverage,
         diagnostics=state.diagnostics,
         omitted=omitted,
     )
 
 
 def _listing(kernel: str, listing: Listing) -> ListingDocument:
-    lines = tuple(ListingEntry(line.offset, line.text, line.location) for line in listing.lines)
+    tied = listing.ptx_lines or (None,) * len(listing.lines)
+    lines = tuple(
+        ListingEntry(line.offset, line.text, line.location, ptx_line or None)
+        for line, ptx_line in zip(listing.lines, tied, strict=True)
+    )
     return ListingDocument(kernel, listing.layer, lines)
 
 
@@ -131,10 +138,19 @@ def _diff(report: Report, omitted: dict[str, int]) -> DiffDocument:
         migrations=_cut(report, "migrations", diff.migrations, omitted),
         findings=_cut(report, "findings", check.findings if check else (), omitted),
         rules=check.rules if check else (),
+        libraries=_libraries(report, diff.libraries, omitted),
         next_steps=diff.next_steps,
         diagnostics=_told(report, omitted),
         omitted=omitted,
     )
+
+
+def _libraries(report: Report, libraries: LibraryReport, omitted: dict[str, int]) -> LibraryReport:
+    movers = _cut(report, "libraries.movers", libraries.movers, omitted)
+    if report.options.rendering == "summary" and len(movers) > MOVERS:
+        omitted["libraries.movers"] = len(libraries.movers) - MOVERS
+        movers = movers[:MOVERS]
+    return msgspec.structs.replace(libraries, movers=movers)
 
 
 def _short_row(row: FamilyRow) -> FamilyRow:

@@ -34,6 +34,7 @@ from sassay.report.numbers import (
     signed,
     size,
 )
+from sassay.report.release import coverage_grid, release_grids
 from sassay.report.select import (
     FOLLOWING,
     averages,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from sassay.model.state import State
     from sassay.report.bundle import Report
     from sassay.report.entries import Entry
+    from sassay.report.release import Grid
 
 MARKER = "<!-- sassay -->"
 MAX_CHARACTERS = 65_536
@@ -98,7 +100,7 @@ def render(report: Report) -> str:
     sheet.note(MARKER)
     if report.command == "show":
         for state in report.states:
-            _state(sheet, state, report.options.limit)
+            _state(sheet, state, report)
     elif report.diff is not None or report.check is not None:
         _judged(sheet, report)
     elif report.code_diffs:
@@ -125,6 +127,11 @@ def _judged(sheet: Sheet, report: Report) -> None:
     if diff is not None:
         _notes(sheet, report, diff)
         _story(sheet, diff)
+        for grid in release_grids(
+            diff.libraries, everything=options.all or options.rendering == "full",
+            limit=options.limit,
+        ):  # fmt: skip
+            _grid(sheet, grid)
         _migrations(sheet, diff, options.limit)
         if options.rendering != "summary":
             _suspects(sheet, diff, options.limit)
@@ -473,7 +480,23 @@ def _code(sheet: Sheet, report: Report) -> None:
     sheet.left_out(len(report.code_diffs) - shown, "code comparisons")
 
 
-def _state(sheet: Sheet, state: State, limit: int | None) -> None:
+def _grid(sheet: Sheet, grid: Grid) -> None:
+    """One table for release managers."""
+    sheet.note(f"**{grid.title}**: {grid.note}")
+    rows = [
+        [
+            *(_name(cell) for cell in row[: grid.left]),
+            *(_prose(cell, 80) for cell in row[grid.left :]),
+        ]
+        for row in grid.rows
+    ]
+    sheet.table(grid.heads, rows, "rows", None, right_from=grid.left)
+    if grid.more:
+        sheet.note(_prose(grid.more, 300))
+
+
+def _state(sheet: Sheet, state: State, report: Report) -> None:
+    limit = report.options.limit
     sheet.note(f"## sassay: {markdown_code(label(state.label))}")
     sheet.table(
         ("evidence", "value", "unit"),
@@ -484,6 +507,13 @@ def _state(sheet: Sheet, state: State, limit: int | None) -> None:
         "measurements",
         None,
     )
+    if report.coverage is not None:
+        everything = report.coverage_alone or report.options.all
+        matrix = coverage_grid(report.coverage, everything=everything, limit=limit)
+        if matrix is not None:
+            _grid(sheet, matrix)
+        if report.coverage_alone:
+            return
     rows = []
     for kernel in state.kernels:
         sass, ptx = kernel.instructions.sass, kernel.instructions.ptx

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sassay.errors import UsageError
 from sassay.report.digest import kinds, quiet_notes
 from sassay.report.select import diagnostics, labels, left_out, moved_families, summaries
-from sassay.report.terminal import families, findings, header, state
+from sassay.report.terminal import families, findings, header, release, state
 from sassay.report.terminal.code import code_diffs
 from sassay.report.terminal.page import STYLES, Page
 
@@ -52,7 +52,7 @@ def _show(page: Page, report: Report) -> None:
         return
     for item in report.states:
         page.blank()
-        state.state(page, item, report.options)
+        state.state(page, item, report.options, report.coverage, alone=report.coverage_alone)
 
 
 def _judged(page: Page, report: Report) -> None:
@@ -65,6 +65,7 @@ def _judged(page: Page, report: Report) -> None:
     if diff is not None:
         header.comparability(page, diff.comparability, names, options)
         header.chapters(page, diff, options)
+        release.libraries(page, diff.libraries, options)
         families.migrations(page, diff, options)
         if options.rendering != "summary":
             families.suspects(page, diff, options)

@@ -8,6 +8,7 @@ from sassay.report.entries import arch_order
 from sassay.report.names import location_text
 from sassay.report.numbers import count, evidence, plural, scalar, size
 from sassay.report.select import instances, left_out
+from sassay.report.terminal import release
 from sassay.report.terminal.code import listing
 from sassay.report.terminal.lines import source_lines
 from sassay.report.terminal.page import Column
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sassay.model.kernel import Kernel
+    from sassay.model.library import Coverage
     from sassay.model.state import State
     from sassay.report.bundle import Report, ReportOptions
     from sassay.report.terminal.page import Cell, Page
@@ -23,13 +25,22 @@ if TYPE_CHECKING:
 _ROWS = 40
 
 
-def state(page: Page, item: State, options: ReportOptions) -> None:
-    """One state: what it is, its evidence, its families and its kernels.
+def state(
+    page: Page,
+    item: State,
+    options: ReportOptions,
+    coverage: Coverage | None = None,
+    *,
+    alone: bool = False,
+) -> None:
+    """One state: what it is, its evidence, its coverage, its families and its kernels.
 
     Args:
         page: Where to write.
         item: The state.
         options: `summary` stops after the counts; `full` lists kernels too, as `--all` does.
+        coverage: Which families exist for which architecture.
+        alone: Stop after the coverage, which then names every family.
     """
     groups: dict[tuple[str, str], list[Kernel]] = {}
     for kernel in item.kernels:
@@ -52,7 +63,9 @@ def state(page: Page, item: State, options: ReportOptions) -> None:
     if item.counts:
         seen = ", ".join(f"{name.replace('_', ' ')} {count(n)}" for name, n in item.counts.items())
         page.paragraph(seen, indent=2, lead=("seen: ", "dim"))
-    if options.rendering == "summary":
+    if coverage is not None:
+        release.coverage(page, coverage, options, whole=alone)
+    if options.rendering == "summary" or alone:
         return
     _families(page, groups, options, with_arch=len(archs) > 1)
     _kernels(page, item.kernels, options, with_arch=len(archs) > 1)
