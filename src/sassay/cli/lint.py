@@ -181,10 +181,10 @@ def lint_and_status(
         )
         states, diff = compare_states(opened, session, options)
         judged = lint_candidate(session, states, diff, profile, only_changed=asked.changed)
-        check = evaluate(policy, states[-1:], None, today=resolve_today(asked.today), also=judged)
+        check = evaluate(policy, states, None, today=resolve_today(asked.today), also=judged)
     report = Report(
         command="lint",
-        states=states[-1:],
+        states=states,
         check=check,
         options=ReportOptions(
             rendering=asked.rendering,

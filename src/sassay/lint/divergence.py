@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SPECIALS = ("%tid", "%laneid", "%warpid", "%lanemask")
 _HEADS = frozenset({"atom", "activemask", "elect", "ldmatrix", "wmma", "mma", "wgmma"})
+_OPERANDS = 4
 _AGREED = frozenset({"bar", "barrier", "redux", "vote", "match"})
 
 
@@ -159,10 +160,11 @@ class Divergence:
         op: Op | None = self._values.op(value)
         if op is None:
             return True
-        if op.opcode.head in _AGREED:
+        # What a matrix instruction gives is divergent from the start.
+        if op.opcode.head in _AGREED or op.opcode.category == "tensor_core":
             return False
         inputs = self._values.inputs[value]
-        return len(inputs) < 2 or not self._exchanges(inputs)
+        return not 2 <= len(inputs) <= _OPERANDS or not self._exchanges(inputs)
 
     def _exchanges(self, inputs: tuple[int, ...]) -> bool:
         """Whether a value joins a lane's own with another lane's: a step of a reduction."""

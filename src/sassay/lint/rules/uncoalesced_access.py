@@ -37,6 +37,8 @@ def check(subject: Subject, options: Options) -> Iterator[Hit]:
         if form is None:
             continue
         lanes = form.lanes[:_WARP][subject.lanes.active(op)[:_WARP]]
+        if len(lanes) < _FEWEST or _is_dense(lanes, opcode.width, most):
+            continue
         if len(np.unique(lanes)) < _FEWEST:
             continue
         key = (opcode.is_load, form.terms)
@@ -55,6 +57,12 @@ def check(subject: Subject, options: Options) -> Iterator[Hit]:
                     "traffic that is used",
                     op,
                 )
+
+
+def _is_dense(lanes: NDArray[np.int64], width: int, most: int) -> bool:
+    """Whether all lanes lie so close together that no more needs to be counted."""
+    span = int(lanes.max() - lanes.min()) + width + _SECTOR
+    return span < most * width * _FEWEST
 
 
 def _bytes(lanes: NDArray[np.int64], width: int) -> NDArray[np.int64]:
