@@ -245,7 +245,9 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
     facts.append(("resources", shown or "unknown"))
     if kernel.code_bytes is not None:
         facts.append(("code", f"{count(kernel.code_bytes)} bytes"))
-    facts += [(name, scalar(fact.value)) for name, fact in sorted(kernel.facts.items())]
+    for name, fact in sorted(kernel.facts.items()):
+        facts.append((name, scalar(fact.value)))
+        facts += [("", line) for line in fact.detail]
     for toolchain in kernel.toolchains:
         parts = [
             toolchain.frontend,
