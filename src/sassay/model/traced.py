@@ -1,4 +1,4 @@
-"""Code that a reader moves about in: both layers of a kernel, tied to source lines and each other."""
+"""Code that a reader moves about in: both layers of a kernel, tied to source and to each other."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ def listing(page: Page, item: Listing) -> None:
     for line in item.lines:
         if line.location is not None and line.location != where:
             where = line.location
-            page.line((f"// {location_text(where)}", "dim"), indent=8)
+            text = item.texts.get(where, "").strip()
+            page.line((f"// {location_text(where)}  {text}".rstrip(), "dim"), indent=8)
         page.paragraph(line.text, lead=(f"{_offset(item.layer, line.offset):>8}  ", "dim"))
 
 
