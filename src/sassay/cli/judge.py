@@ -106,7 +106,7 @@ def report_and_status(
             readers=readers,
         )
         states, diff = compare_states(opened, session, options)
-        check = _check(judging, policy, states, diff)
+        check = _check(judging, policy, states, diff, session)
         code = _code_diffs(judging, states, diff, session)
         html = main is Format.HTML or more.get(Format.HTML) is not None
         chosen = _chosen(judging, states, diff)
@@ -208,12 +208,22 @@ def compare_states(
 
 
 def _check(
-    judging: Judging, policy: Policy | None, states: Sequence[State], diff: Diff | None
+    judging: Judging,
+    policy: Policy | None,
+    states: Sequence[State],
+    diff: Diff | None,
+    session: Session,
 ) -> Check | None:
     if policy is None:
         return None
     from sassay.policy import evaluate, resolve_today
 
+    also = None
+    if policy.lint is not None:
+        from sassay.cli.linting import lint_candidate, policy_settings
+        from sassay.lint import Profile
+
+        also = lint_candidate(session, states, diff, Profile(settings=policy_settings(policy)))
     return evaluate(
         policy,
         states,
@@ -221,6 +231,7 @@ def _check(
         today=resolve_today(judging.today),
         groups=parse_groups(judging.groups),
         baseline=judging.baseline,
+        also=also,
     )
 
 

@@ -167,7 +167,7 @@ def lint_and_status(
     from sassay.cli.linting import lint_candidate
     from sassay.cli.output import Outputs, emit, source_root
     from sassay.cli.session import Session
-    from sassay.policy import evaluate, resolve_today
+    from sassay.policy import evaluate, resolve_today, waivers_in_use
     from sassay.report import Report, ReportOptions
 
     _check_states(asked)
@@ -181,6 +181,8 @@ def lint_and_status(
         )
         states, diff = compare_states(opened, session, options)
         judged = lint_candidate(session, states, diff, profile, only_changed=asked.changed)
+        if asked.changed:
+            policy = waivers_in_use(policy, judged.findings)
         check = evaluate(policy, states, None, today=resolve_today(asked.today), also=judged)
     report = Report(
         command="lint",

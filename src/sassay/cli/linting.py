@@ -87,13 +87,16 @@ def _changes(diff: Diff) -> list[Change]:
 
 
 def _before(states: Sequence[State], diff: Diff) -> Mapping[str, Kernel | None]:
-    """By id the kernel of the baseline that each kernel of the candidate was matched with."""
+    """By id the kernel of the baseline that each kernel was matched with; None for a new one.
+
+    What did not change and has another id all the same, as where lines moved, is left out.
+    """
     pair = diff.pairs[-1]
     baseline = next(state for state in states if state.label == pair.before)
     known = {kernel.id: kernel for kernel in baseline.kernels}
-    found: dict[str, Kernel | None] = {kernel.id: None for kernel in states[-1].kernels}
-    # What is in both states is before and after alike; the changes say the rest.
-    found |= {id_: known[id_] for id_ in found if id_ in known}
+    found: dict[str, Kernel | None] = {
+        kernel.id: known[kernel.id] for kernel in states[-1].kernels if kernel.id in known
+    }
     for change in _changes(diff):
         if change.after is not None:
             found[change.after] = known.get(change.before) if change.before else None

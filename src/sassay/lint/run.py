@@ -71,7 +71,7 @@ class Linter:
         Args:
             kernels: Which.
             before: By kernel id the kernel that each was before, None for a new one; rules that
-                compare need it.
+                compare need it, and leave alone what is not in it.
             only_new: What a rule says of the kernel before does not count again.
             on_kernel: Is told how many are done.
         """
@@ -98,6 +98,9 @@ class Linter:
         if old is not None:
             subject.before = self._subject(old)
         for each in active:
+            if each.rule.compares and kernel.id not in (before or {}):
+                self._tallies[each.rule.id].judged += 1
+                continue
             hits = self._ask(each, subject)
             if hits is None:
                 continue

@@ -10,7 +10,7 @@ from sassay.policy.explain import explain
 from sassay.policy.jsonschema import policy_schema
 from sassay.policy.loader import load_policy, parse_policy
 from sassay.policy.schema import Policy
-from sassay.policy.waivers import lint_part
+from sassay.policy.waivers import lint_part, waivers_in_use
 
 __all__ = [
     "CaseResult",
@@ -25,4 +25,5 @@ __all__ = [
     "policy_schema",
     "resolve_today",
     "run_policy_tests",
+    "waivers_in_use",
 ]

@@ -36,6 +36,19 @@ def lint_part(policy: schema.Policy) -> schema.Policy:
     return msgspec.structs.replace(policy, rules=(), waivers=waivers)
 
 
+def waivers_in_use(policy: schema.Policy, findings: Sequence[Finding]) -> schema.Policy:
+    """A policy with those waivers alone that cover one of the findings.
+
+    Where only a part was judged, a waiver that covers nothing says nothing.
+
+    Args:
+        policy: The policy.
+        findings: What was judged.
+    """
+    used = tuple(w for w in policy.waivers if any(covers(w, finding) for finding in findings))
+    return msgspec.structs.replace(policy, waivers=used)
+
+
 class WaiverResult(msgspec.Struct, frozen=True):
     """What waivers made of the findings.
 

@@ -130,22 +130,17 @@ def _places(page: Page, finding: Finding, archs: str, *, full: bool) -> None:
     """A finding about instructions: what is said of them, and where the first of each stands."""
     kernels = plural(len(finding.kernels), "kernel") if len(finding.kernels) > 1 else ""
     page.line(finding.family, (f"  {archs}", "dim"), f"  {kernels}", indent=_INDENT)
-    known: dict[str, list[CodePlace]] = {}
-    for place in finding.places:
-        known.setdefault(place.message, []).append(place)
-    shown = len(known) if full else _MESSAGES
-    for message, places in list(known.items())[:shown]:
-        times = f"{len(places):,} x " if len(places) > 1 else ""
-        page.paragraph(f"{times}{message}", indent=_INDENT + 2)
-        for place in places if full else _distinct(places)[:1]:
-            page.line((_spot(place, full=full), "dim"), indent=_INDENT + 4)
-    rest = left_out(shown, len(known), "more of its kind", "--full shows them")
+    shown = len(finding.details) if full else _MESSAGES
+    for detail in finding.details[:shown]:
+        page.paragraph(detail, indent=_INDENT + 2)
+        places = [place for place in finding.places if detail.endswith(place.message)]
+        for place in places if full else places[:1]:
+            spot = _spot(place, full=full)
+            if spot:
+                page.line((spot, "dim"), indent=_INDENT + 4)
+    rest = left_out(shown, len(finding.details), "things", "--full shows them")
     if rest:
         page.line((rest, "dim"), indent=_INDENT + 2)
-
-
-def _distinct(places: Sequence[CodePlace]) -> list[CodePlace]:
-    return [place for place in places if place.offset is not None or place.location is not None]
 
 
 def _spot(place: CodePlace, *, full: bool) -> str:
@@ -155,7 +150,7 @@ def _spot(place: CodePlace, *, full: bool) -> str:
         parts.append(f"{place.layer} {at}")
     if place.text:
         parts.append(place.text)
-    return ("  ".join(parts) if full else ", ".join(parts[:2])) or place.kernel
+    return "  ".join(parts) if full else ", ".join(parts[:2])
 
 
 def _where(finding: Finding) -> list[tuple[str, str]]:
