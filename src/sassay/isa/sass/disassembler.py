@@ -19,7 +19,7 @@ from sassay.isa.sass.decoded import Decoded
 from sassay.isa.sass.listings import listing_lines
 from sassay.isa.sass.raw import RawDisassembler
 from sassay.isa.sass.store import INVALID, UNKNOWN_ID, WordStore
-from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for
+from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for, taught_by
 from sassay.isa.sass.tools import INSTALL_HINT, Tool, binary_option, find_tools
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Disassembler:
 
     def knows(self, arch: str) -> bool:
         """Whether a table or some nvdisasm here reads an architecture (`sm_90a`)."""
-        return self._tool(arch) is not None or self._table(arch) is not None
+        return self._taught_by(arch) is not None or self._tool(arch) is not None
 
     def version(self, arch: str) -> str | None:
         """The version of the nvdisasm whose spelling opcodes follow, such as `13.5.37`.
@@ -115,14 +115,14 @@ class Disassembler:
         Where the tables were taught by another release than the one at hand, which answers for
         what they do not know, both are named; where there is none at hand, that is said.
         """
-        tool, table = self._tool(arch), self._table(arch)
-        if table is None:
+        tool, taught = self._tool(arch), self._taught_by(arch)
+        if taught is None:
             return tool.release if tool else None
         if tool is None:
-            return f"{table.taught_by} (tables alone)"
-        if tool.release == table.taught_by:
+            return f"{taught} (tables alone)"
+        if tool.release == taught:
             return tool.release
-        return f"{table.taught_by} and {tool.release}"
+        return f"{taught} and {tool.release}"
 
     def require(self, arch: str) -> Tool:
         """The nvdisasm for an architecture.
@@ -222,6 +222,9 @@ class Disassembler:
         if binary_option(arch) is None:
             return None
         return next((tool for tool in self.tools if arch in tool.archs), None)
+
+    def _taught_by(self, arch: str) -> str | None:
+        return taught_by(arch) if self._use_tables else None
 
     def _table(self, arch: str) -> TableDecoder | None:
         return decoder_for(arch) if self._use_tables else None

@@ -51,7 +51,8 @@ _NOP: tuple[int, int] = (0x7918, 0x000FC00000000000)
 _REFUSED: tuple[int, int] = (2**64 - 1, 2**64 - 1)
 _ADDRESS = re.compile(rb"at address 0x([0-9a-fA-F]+)")
 _TARGET = re.compile(r"0x5a5a(?:5a|59)[0-9a-f]{10}\b")
-_TARGET_HINT = b"0x5a5a5"
+_TARGET_HINT = b"0x5"
+_FAR_TARGET = re.compile(r"0x5[0-9a-f]{15}\b")
 _LINE = b"        /*5a5a5a"
 _DIGITS = slice(len(b"        /*"), len(b"        /*5a5a5a0000000000"))
 _PREFIX = len(b"        /*5a5a5a0000000000*/")
@@ -83,12 +84,14 @@ class RawDisassembler:
         option: What `--binary` gets, such as `SM90a`.
         workers: Processes at a time.
         base_seconds: Time that any call may take; a batch gets one second more per 1,000 words.
+        far: Made-up words are read, whose targets can be anywhere in 50 bits.
     """
 
     tool: Tool
     option: str
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
     base_seconds: float = 60.0
+    far: bool = False
     _alive: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -111,7 +114,7 @@ class RawDisassembler:
         failed: list[tuple[int, bytes]] = []
         with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
             for index, outcome in self._run(batches, Path(folder)):
-                lines = _lines(outcome, len(batches[index]))
+                lines = self._lines(outcome, len(batches[index]))
                 if lines is None:
                     failed.append((index, outcome.stderr))
                 else:
@@ -143,7 +146,7 @@ class RawDisassembler:
             return self._bisect(words, folder, budget)
         replaced = words.copy()
         replaced[bad] = _NOP
-        lines = _lines(self._run_one(replaced, folder), len(words))
+        lines = self._lines(self._run_one(replaced, folder), len(words))
         if lines is None:
             lines = self._bisect(replaced, folder, budget)
         for index in np.flatnonzero(bad):
@@ -153,7 +156,7 @@ class RawDisassembler:
     def _check_answers(self, folder: Path) -> None:
         """Tell a refused word from a program that answers nothing at all."""
         outcome = self._run_one(np.array([_NOP], dtype="<u8"), folder)
-        if _lines(outcome, 1) is None:
+        if self._lines(outcome, 1) is None:
             raise self._failure(outcome)
 
     def _bisect(self, words: Words, folder: Path, budget: list[int]) -> list[str | None]:
@@ -163,7 +166,7 @@ class RawDisassembler:
                 artifact=self.tool.path,
             )
         budget[0] -= 1
-        lines = _lines(self._run_one(words, folder), len(words))
+        lines = self._lines(self._run_one(words, folder), len(words))
         if lines is not None:
             return lines
         if len(words) == 1:
@@ -245,6 +248,9 @@ class RawDisassembler:
             raise self._failure(outcome)
         return outcome
 
+    def _lines(self, outcome: _Outcome, count: int) -> list[str | None] | None:
+        return _lines(outcome, count, _FAR_TARGET if self.far else _TARGET)
+
     def _failure(self, outcome: _Outcome) -> ToolError:
         said = outcome.stderr.decode("utf-8", "replace").strip().splitlines()
         ended = (
@@ -306,7 +312,7 @@ def _refused(stderr: bytes, count: int) -> np.ndarray[tuple[int], np.dtype[np.bo
     return bad if marks == count else None
 
 
-def _lines(outcome: _Outcome, count: int) -> list[str | None] | None:
+def _lines(outcome: _Outcome, count: int, target: re.Pattern[str]) -> list[str | None] | None:
     """The printed instructions, None for each that is left out; None if the call printed nothing.
 
     The line of the NOP behind the words shows that what is printed was not cut.
@@ -322,14 +328,14 @@ def _lines(outcome: _Outcome, count: int) -> list[str | None] | None:
             return None
         body = line[_PREFIX:].strip(b" ;\r").decode("ascii", "replace")
         if _TARGET_HINT in line[_PREFIX:]:
-            body = _relative(body, BASE + place * WORD_BYTES)
+            body = _relative(body, BASE + place * WORD_BYTES, target)
         texts[place] = body
     return None if texts.pop() is None else texts
 
 
-def _relative(body: str, address: int) -> str:
+def _relative(body: str, address: int, target: re.Pattern[str]) -> str:
     def distance(match: re.Match[str]) -> str:
         delta = int(match[0], 16) - address
         return f"{TARGET_MARK}{'-' if delta < 0 else '+'}{abs(delta):#x}"
 
-    return _TARGET.sub(distance, body)
+    return target.sub(distance, body)

@@ -9,14 +9,17 @@ same distance wherever they are named themselves.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_REGISTER = re.compile(r"\b(UR|UP|SB|R|P|B)(\d+)(\.64)?(?![\w])")
+REGISTER = re.compile(r"(?<![\w.])(UR|UP|SB|R|P|B)(\d+)(\.64)?(?!\w)")
+"""Class, number and `.64` of a printed register; `R2.B1` names a byte and no barrier."""
 _MATRIX = re.compile(r"(?:H|I|D|B|Q|O)G?MMA")
 _SHAPE = re.compile(r"\.(\d+)x(\d+)x\d+")
+_DOUBLE = {"DADD", "DMUL", "DFMA", "DSETP", "DMNMX", "FADD2", "FMUL2"}
 _COUNT = re.compile(r"\.M88\.(?:\w+\.)?(\d)\b|\.x(\d+)\b")
 
 
@@ -55,7 +58,7 @@ def renamed(before: Sequence[str], after: Sequence[str]) -> bool:
     spans: set[tuple[str, int, int, int]] = set()
     for one, other in dict.fromkeys(zip(before, after, strict=True)):
         left, right = one.replace(".reuse", ""), other.replace(".reuse", "")
-        if _REGISTER.sub(r"\1\3", left) != _REGISTER.sub(r"\1\3", right):
+        if REGISTER.sub(r"\1\3", left) != REGISTER.sub(r"\1\3", right):
             return False
         pairs = zip(operands(left), operands(right), strict=True)
         for (kind, old, width), (_, new, _) in pairs:
@@ -73,9 +76,9 @@ def renamed(before: Sequence[str], after: Sequence[str]) -> bool:
 def operands(text: str) -> Iterator[tuple[str, int, int]]:
     """Class, number and width in registers of every register that a printed instruction names."""
     guard, opcode, rest = split(text)
-    for match in _REGISTER.finditer(guard):
+    for match in REGISTER.finditer(guard):
         yield match[1], int(match[2]), 1
-    found = list(_REGISTER.finditer(rest))
+    found = list(REGISTER.finditer(rest))
     for index, match in enumerate(found):
         width = 1
         if match[3] or rest[: match.start()].endswith("desc["):
@@ -97,27 +100,39 @@ def split(text: str) -> tuple[str, str, str]:
 
 
 def _width(opcode: str, index: int, count: int) -> int:
-    """Registers that one operand spans, by mnemonic and place; at least what it really spans."""
+    """Registers that one operand spans, by mnemonic and place."""
+    first, third, last, rest = operand_widths(opcode)
+    if index == 0:
+        return first
+    if index == 2 and third:
+        return third
+    return last if index == count - 1 else rest
+
+
+@lru_cache(maxsize=1 << 16)
+def operand_widths(opcode: str) -> tuple[int, int, int, int]:
+    """Registers that operands of a mnemonic span, at least what they really do.
+
+    Returns:
+        For the first, the third (0: it is as any other), the last, and any other.
+    """
     parts = opcode.split(".")
     if _MATRIX.fullmatch(parts[0]):
-        return _matrix_width(opcode, index)
+        if shape := _SHAPE.search(opcode):
+            # A warpgroup's tile of M x N spreads over 128 threads.
+            return (max(1, int(shape[1]) * int(shape[2]) // 128), 4, 4, 4)
+        return (4, 2, 4, 4)  # the accumulators, A, B, and the addend
     if listed := _COUNT.search(opcode):
-        return int(listed[1] or listed[2])
+        return _all(int(listed[1] or listed[2]))
     if "128" in parts:
-        return 4
+        return _all(4)
     if "WIDE" in parts:
-        return 2 if index == 0 or index == count - 1 else 1
+        return (2, 0, 2, 1)
     wide = {"64", "F64", "S64", "U64", "F32x2"} & set(parts)
-    if wide or (parts[0] == "CS2R" and "32" not in parts):
-        return 2
-    return 2 if parts[0] in {"DADD", "DMUL", "DFMA", "DSETP", "DMNMX", "FADD2", "FMUL2"} else 1
+    if wide or (parts[0] == "CS2R" and "32" not in parts) or parts[0] in _DOUBLE:
+        return _all(2)
+    return _all(1)
 
 
-def _matrix_width(opcode: str, index: int) -> int:
-    """Registers of a matrix operand: the accumulators, A, B, and the addend."""
-    if shape := _SHAPE.search(opcode):
-        # A warpgroup's tile of M x N spreads over 128 threads.
-        return max(1, int(shape[1]) * int(shape[2]) // 128) if index == 0 else 4
-    if index == 2:
-        return 2
-    return 4
+def _all(width: int) -> tuple[int, int, int, int]:
+    return (width, 0, width, width)

@@ -8,6 +8,8 @@ from sassay.isa.sass import words as word
 from sassay.isa.sass.decoded import census
 from sassay.isa.sass.normal import normalize
 from sassay.isa.sass.renaming import renamed
+from sassay.isa.sass.tables import operands_for
+from sassay.isa.sass.word_renaming import renamed_words
 from sassay.model.layers import Tier
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def tier(before: SassCode, after: SassCode, disassembler: Disassembler) -> Tier:
     """Compare two kernels.
 
-    nvdisasm is asked only where the words themselves do not decide. Equal words that refer to
+    Text is asked for only where tables do not decide. Equal words that refer to
     other constants, or other immediates between equal opcodes, are a change of substance: such
     kernels are `reordered`, the deepest tier that keeps the multiset of opcodes.
 
@@ -48,15 +50,15 @@ def tier(before: SassCode, after: SassCode, disassembler: Disassembler) -> Tier:
     if census(first) != census(second):
         return Tier.RECOMPOSED
     names = [[item.names[i] for i in item.opcodes.tolist()] for item in (first, second)]
-    same_constants = [r for _, r in one.references] == [r for _, r in other.references]
-    if (
-        names[0] == names[1]
-        and same_constants
-        and [place for place, _ in one.references] == [place for place, _ in other.references]
-        and renamed(
+    if names[0] != names[1] or one.references != other.references:
+        return Tier.REORDERED
+    told = None
+    operands = operands_for(before.arch) if disassembler.uses_tables else None
+    if operands is not None and after.arch in operands.archs:
+        told = renamed_words(one.words, other.words, first.opcodes, first.names, operands)
+    if told is None:  # what the words leave open the text tells
+        told = renamed(
             disassembler.normal_texts(before.arch, one.words),
             disassembler.normal_texts(after.arch, other.words),
         )
-    ):
-        return Tier.RENAMED
-    return Tier.REORDERED
+    return Tier.RENAMED if told else Tier.REORDERED

@@ -84,10 +84,12 @@ class Explorer:
             new = sorted(set(self.opcodes) - done)
             done.update(new)
             self.ask(
-                self.opcodes[key].base ^ 1 << bit
+                self.opcodes[key].base ^ 1 << bit ^ uniform
                 for key in new
                 for bit in range(KEY_BITS)
                 if key ^ 1 << bit not in self.opcodes
+                # `FMUL` with a uniform register (0xc20) is refused without bit 91.
+                for uniform in (0, _UNIFORM)
             )
         self._say(f"{len(self.opcodes)} opcodes after flips of the low {KEY_BITS} bits")
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from sassay.isa.sass.tables.decoder import UNKNOWN, TableDecoder
-from sassay.isa.sass.tables.shipped import decoder_for, shipped_archs
+from sassay.isa.sass.tables.shipped import decoder_for, operands_for, shipped_archs, taught_by
 
-__all__ = ["UNKNOWN", "TableDecoder", "decoder_for", "shipped_archs"]
+__all__ = ["UNKNOWN", "TableDecoder", "decoder_for", "operands_for", "shipped_archs", "taught_by"]

@@ -7,18 +7,22 @@ it: which bits of a word decide, and which mnemonic each combination of them has
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import zstandard
 
 from sassay.errors import FormatError
+from sassay.isa.sass.shape import Shape
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAGIC = b"SASSTAB1"
 SUFFIX = ".sasstable"
+OPERAND_SUFFIX = ".sassoperands"
+INDEX_NAME = "index.json"
+NO_SHAPE = 0xFFFF
 SCHEMA = 1
 MAX_BYTES = 16 << 20
 """Bound of an unpacked table; the shipped ones need well under a megabyte."""
@@ -76,7 +80,68 @@ class TableRecord(msgspec.Struct, frozen=True):
     opcodes: tuple[OpcodeRecord, ...]
 
 
-def write_table(table: TableRecord, path: Path) -> int:
+class OpcodeShapes(msgspec.Struct, frozen=True, array_like=True):
+    """Which shape the words of one opcode have.
+
+    Attributes:
+        key: Value of the low 12 bits.
+        bits: Those that choose, lowest bit of the index first.
+        places: For each index, the place of its shape in `OperandRecord.shapes`, as little-endian
+            u16; `NO_SHAPE` where none was learned.
+    """
+
+    key: int
+    bits: tuple[int, ...]
+    places: bytes
+
+
+class OperandRecord(msgspec.Struct, frozen=True):
+    """Where the words of one family of architectures hold registers.
+
+    Attributes:
+        schema: `SCHEMA`.
+        archs: The architectures that it holds for, sorted.
+        taught_by: The version of the nvdisasm that gave every answer.
+        shapes: Each different one once, sorted.
+        opcodes: By key.
+    """
+
+    schema: int
+    archs: tuple[str, ...]
+    taught_by: str
+    shapes: tuple[Shape, ...]
+    opcodes: tuple[OpcodeShapes, ...]
+
+
+class TableIndex(msgspec.Struct, frozen=True):
+    """Which file holds for which architecture.
+
+    Attributes:
+        leaders: By architecture, the stem of the file's name.
+        taught_by: By that stem, the version of the nvdisasm that gave the answers.
+    """
+
+    leaders: dict[str, str]
+    taught_by: dict[str, str]
+
+
+def write_index(folder: Path) -> None:
+    """Write the index of the tables in a folder."""
+    leaders: dict[str, str] = {}
+    taught: dict[str, str] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        table = read_table(path.read_bytes(), artifact=path.name)
+        taught[path.stem] = table.taught_by
+        leaders |= dict.fromkeys(table.archs, path.stem)
+    index = TableIndex(dict(sorted(leaders.items())), dict(sorted(taught.items())))
+    text = msgspec.json.format(msgspec.json.encode(index), indent=1)
+    (folder / INDEX_NAME).write_bytes(text + b"\n")
+
+
+Record = TypeVar("Record", TableRecord, OperandRecord)
+
+
+def write_table(table: TableRecord | OperandRecord, path: Path) -> int:
     """Write a table; equal tables give equal bytes. Returns the size of the file."""
     packed = zstandard.ZstdCompressor(level=_LEVEL).compress(msgspec.msgpack.encode(table))
     data = MAGIC + hashlib.sha256(packed).digest() + packed
@@ -85,11 +150,24 @@ def write_table(table: TableRecord, path: Path) -> int:
 
 
 def read_table(data: bytes, *, artifact: str) -> TableRecord:
-    """Read a table.
+    """Read a table of mnemonics.
 
     Raises:
         FormatError: if it is no table, damaged, or of another schema.
     """
+    return _read(data, TableRecord, artifact)
+
+
+def read_operands(data: bytes, *, artifact: str) -> OperandRecord:
+    """Read a table of operands.
+
+    Raises:
+        FormatError: if it is no table, damaged, or of another schema.
+    """
+    return _read(data, OperandRecord, artifact)
+
+
+def _read(data: bytes, kind: type[Record], artifact: str) -> Record:
     start = len(MAGIC) + _DIGEST_BYTES
     if data[: len(MAGIC)] != MAGIC:
         raise FormatError("no table of SASS opcodes", artifact=artifact, place="offset 0")
@@ -97,7 +175,7 @@ def read_table(data: bytes, *, artifact: str) -> TableRecord:
         raise FormatError("the table's checksum does not hold", artifact=artifact)
     try:
         unpacked = zstandard.ZstdDecompressor().decompress(data[start:], max_output_size=MAX_BYTES)
-        table = msgspec.msgpack.decode(unpacked, type=TableRecord)
+        table = msgspec.msgpack.decode(unpacked, type=kind)
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise FormatError(f"the table cannot be read: {error}", artifact=artifact) from error
     if table.schema != SCHEMA:

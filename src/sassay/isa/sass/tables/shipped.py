@@ -1,37 +1,77 @@
-"""The tables that come with sassay."""
+"""The tables that come with sassay.
+
+An index beside them says which file holds for which architecture, so that only the files of
+architectures that are asked for are read.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import resources
 
+import msgspec
+
+from sassay.errors import FormatError
 from sassay.isa.sass.tables.decoder import TableDecoder
-from sassay.isa.sass.tables.record import SUFFIX, TableRecord, read_table
+from sassay.isa.sass.tables.operands import OperandDecoder
+from sassay.isa.sass.tables.record import (
+    INDEX_NAME,
+    OPERAND_SUFFIX,
+    SUFFIX,
+    TableIndex,
+    TableRecord,
+    read_operands,
+    read_table,
+)
 
 _DATA = "data"
 
 
 @cache
-def _shipped() -> dict[str, TableRecord]:
-    found: dict[str, TableRecord] = {}
-    folder = resources.files(__package__).joinpath(_DATA)
-    if not folder.is_dir():
-        return {}
-    for file in sorted(folder.iterdir(), key=lambda item: item.name):
-        if file.name.endswith(SUFFIX):
-            table = read_table(file.read_bytes(), artifact=file.name)
-            found.update(dict.fromkeys(table.archs, table))
-    return found
+def _index() -> TableIndex:
+    file = resources.files(__package__).joinpath(_DATA, INDEX_NAME)
+    if not file.is_file():
+        return TableIndex({}, {})
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=TableIndex)
+    except msgspec.MsgspecError as error:
+        raise FormatError(
+            f"the index of tables cannot be read: {error}", artifact=INDEX_NAME
+        ) from (error)
+
+
+def _read(name: str) -> bytes:
+    return resources.files(__package__).joinpath(_DATA, name).read_bytes()
+
+
+@cache
+def _table(leader: str) -> TableRecord:
+    name = f"{leader}{SUFFIX}"
+    return read_table(_read(name), artifact=name)
 
 
 @cache
 def _decoder(leader: str) -> TableDecoder:
-    return TableDecoder(_shipped()[leader])
+    return TableDecoder(_table(leader))
+
+
+@cache
+def _operands(leader: str) -> OperandDecoder | None:
+    name = f"{leader}{OPERAND_SUFFIX}"
+    if not resources.files(__package__).joinpath(_DATA, name).is_file():
+        return None
+    return OperandDecoder(read_operands(_read(name), artifact=name))
 
 
 def shipped_archs() -> tuple[str, ...]:
     """The architectures that have a table, sorted."""
-    return tuple(sorted(_shipped()))
+    return tuple(sorted(_index().leaders))
+
+
+def taught_by(arch: str) -> str | None:
+    """The version of the nvdisasm that taught an architecture's table; None: there is none."""
+    leader = _index().leaders.get(arch)
+    return _index().taught_by[leader] if leader else None
 
 
 def shipped_table(arch: str) -> TableRecord:
@@ -41,7 +81,7 @@ def shipped_table(arch: str) -> TableRecord:
         KeyError: if there is none.
         FormatError: if the file of a table is damaged.
     """
-    return _shipped()[arch]
+    return _table(_index().leaders[arch])
 
 
 def decoder_for(arch: str) -> TableDecoder | None:
@@ -52,5 +92,15 @@ def decoder_for(arch: str) -> TableDecoder | None:
     Raises:
         FormatError: if the file of a table is damaged.
     """
-    table = _shipped().get(arch)
-    return _decoder(table.archs[0]) if table else None
+    leader = _index().leaders.get(arch)
+    return _decoder(leader) if leader else None
+
+
+def operands_for(arch: str) -> OperandDecoder | None:
+    """What was learned of the operands of an architecture; None where nothing was.
+
+    Raises:
+        FormatError: if the file is damaged.
+    """
+    leader = _index().leaders.get(arch)
+    return _operands(leader) if leader else None
