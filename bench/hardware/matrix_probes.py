@@ -34,11 +34,13 @@ class Probe:
 
     @property
     def name(self) -> str:
+        """Of the entry and of its file."""
         kind = "wgmma" if self.warpgroup else "mma"
         return f"{kind}_m{self.m}n{self.n}k{self.k}_{self.d}_{self.a}_{self.b}"
 
     @property
     def threads(self) -> int:
+        """Of a block: a warp or a warpgroup."""
         return 128 if self.warpgroup else 32
 
     def registers(self, rows: int, columns: int, kind: str) -> int:
@@ -66,13 +68,17 @@ PROBES = (
     *(Probe(16, 8, k, "f64", "f64", "f64") for k in (4, 8, 16)),
     *(Probe(16, 8, k, "s32", a, b) for k in (16, 32) for a, b in (("s8", "s8"), ("u8", "s8"))),
     *(
-        Probe(64, 16, 16, d, t, t, True)
+        Probe(64, 16, 16, d, t, t, warpgroup=True)
         for t, d in (("f16", "f32"), ("bf16", "f32"), ("f16", "f16"))
     ),
-    Probe(64, 16, 8, "f32", "tf32", "tf32", True),
-    *(Probe(64, 16, 32, "f32", a, b, True) for a in ("e4m3", "e5m2") for b in ("e4m3", "e5m2")),
-    Probe(64, 16, 32, "f16", "e4m3", "e4m3", True),
-    Probe(64, 16, 32, "s32", "s8", "s8", True),
+    Probe(64, 16, 8, "f32", "tf32", "tf32", warpgroup=True),
+    *(
+        Probe(64, 16, 32, "f32", a, b, warpgroup=True)
+        for a in ("e4m3", "e5m2")
+        for b in ("e4m3", "e5m2")
+    ),
+    Probe(64, 16, 32, "f16", "e4m3", "e4m3", warpgroup=True),
+    Probe(64, 16, 32, "s32", "s8", "s8", warpgroup=True),
 )
 
 
@@ -93,7 +99,10 @@ def _list(prefix: str, count: int) -> str:
 def ptx(probe: Probe) -> str:
     """The module of a probe: `a`, `b`, `c` and `d` point to fragments, thread by thread."""
     na, nb, nc = probe.counts
-    width = {each: max(WIDTHS[kind], 32) for each, kind in zip("abc", (probe.a, probe.b, probe.d))}
+    width = {
+        each: max(WIDTHS[kind], 32)
+        for each, kind in zip("abc", (probe.a, probe.b, probe.d), strict=True)
+    }
     lines = [HEADER.format(target="sm_90a" if probe.warpgroup else "sm_80")]
     if "e4m3" in probe.name or "e5m2" in probe.name:
         lines = [lines[0].replace("8.3", "8.4").replace("sm_80", "sm_89")]
@@ -117,7 +126,7 @@ def ptx(probe: Probe) -> str:
         "    mov.u32 %r1, %tid.x;",
         f"    mad.lo.u32 %r2, %r0, {probe.threads}, %r1;",
     ]
-    for at, (each, count) in enumerate(zip("abcd", (na, nb, nc, nc))):
+    for at, (each, count) in enumerate(zip("abcd", (na, nb, nc, nc), strict=True)):
         size = count * width["c" if each == "d" else each] // 8
         lines += [
             f"    ld.param.u64 %rd{at}, [{each}];",
@@ -155,8 +164,8 @@ def _warpgroup(probe: Probe, nb: int) -> list[str]:
         "    cvt.u64.u32 %rd4, %r5;",
         f"    or.b64 %rd5, %rd4, {fixed:#x};",
         "    wgmma.fence.sync.aligned;",
-        f"    wgmma.mma_async.sync.aligned.m64n16k{probe.k}.{kinds} "
-        f"{_list('c', nc)}, {_list('a', 4)}, %rd5, 1{scale};",
+        f"    wgmma.mma_async.sync.aligned.m64n16k{probe.k}.{kinds} {_list('c', nc)}, "
+        + f"{_list('a', 4)}, %rd5, 1{scale};",
         "    wgmma.commit_group.sync.aligned;",
         "    wgmma.wait_group.sync.aligned 0;",
     ]
@@ -169,8 +178,9 @@ _FORMATS = {
 
 
 def words(kind: str, warps: int, count: int, seed: int) -> np.ndarray[Any, np.dtype[Any]]:
-    """Operands of a type: a fifth of the warps each near one, within a few powers of two, of any
-    finite exponent, of special values, and of any bits.
+    """Operands of a type, by turns of five kinds.
+
+    Near one, within a few powers of two, of any finite exponent, of special values, of any bits.
     """
     random = np.random.default_rng(seed)
     bits = WIDTHS[kind]
@@ -203,13 +213,14 @@ def words(kind: str, warps: int, count: int, seed: int) -> np.ndarray[Any, np.dt
     )  # fmt: skip
     odds = np.array([20, 5, 5, 5, 20, 1, 10, 20, 14, 0.05])
     chosen = sign | random.choice(special, (warps, count), p=odds / odds.sum())
-    found = np.select(
+    found: np.ndarray[Any, np.dtype[Any]] = np.select(
         [mode == 0, mode == 1, mode == 2, mode == 3], [near, spread, finite, chosen], raw
     )
     # Few of the operands are of any bits, or every sum would be NaN.
     calm = (mode == 4) & (random.integers(0, 40, (warps, count)) != 0)
     found = np.where(calm, finite, found)
-    return found.astype(dtype)
+    words_found: np.ndarray[Any, np.dtype[Any]] = found.astype(dtype)
+    return words_found
 
 
 def operands(probe: Probe, warps: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
@@ -218,7 +229,7 @@ def operands(probe: Probe, warps: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
     sizes = (probe.m * probe.k, probe.k * probe.n, probe.m * probe.n)
     found = [
         words(kind, warps, size, seed * 10 + at)
-        for at, (kind, size) in enumerate(zip((probe.a, probe.b, probe.d), sizes))
+        for at, (kind, size) in enumerate(zip((probe.a, probe.b, probe.d), sizes, strict=True))
     ]
     return [*found, np.zeros_like(found[2])]
 

@@ -154,7 +154,7 @@ def _sweep(device: Device, form: str, pool: ThreadPoolExecutor) -> tuple[Array, 
 
 
 def _sums(content: Array) -> list[int]:
-    return [zlib.crc32(part) for part in content.reshape(-1, FRACTIONS * 4)]
+    return [zlib.crc32(part.data) for part in content.reshape(-1, FRACTIONS * 4)]
 
 
 def _mapped(device: Device, form: str, width: int) -> Array:

@@ -113,8 +113,10 @@ def test_rmsnorm_bit_for_bit_where_every_order_gives_the_same_sum(arch: int) -> 
     result = kernel(rows, x, weight, np.zeros_like(x), hidden, hidden, hidden, 0.0)
     wanted = to_bf16(np.sign(values) * widen(weight))
     assert (_array(result, 2) == wanted).all()
-    assert result.label == "approximate"
-    assert set(result.forms.values()) == {"approximate"}
+    # The tables are those of an H100; the rules of sm_80 are an A100's.
+    wanted = "modelled" if arch == 90 else "approximate"
+    assert result.label == wanted
+    assert set(result.forms.values()) == {wanted}
 
 
 def test_rmsnorm_of_any_rows_is_near(arch: int) -> None:
@@ -141,7 +143,7 @@ def test_softmax_is_near_and_says_so(arch: int) -> None:
     np.testing.assert_allclose(
         _array(result, 1), weight / weight.sum(axis=1, keepdims=True), rtol=1e-5
     )
-    assert result.label == "approximate"
+    assert result.label == ("modelled" if arch == 90 else "approximate")
 
 
 @pytest.mark.parametrize("warps", [1, 4])

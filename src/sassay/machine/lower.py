@@ -185,6 +185,8 @@ class _Lowering:
             )
             op.run, op.kernel = instructions.compute(opcode, binder, operands, loose=loose)
             op.label = op.kernel.label
+            if op.kernel.measured not in {None, self.gpu}:
+                op.label = "approximate"
         op.reads, op.writes = tuple(binder.reads), tuple(binder.writes)
         op.sources, op.targets = tuple(binder.sources), tuple(binder.targets)
         place_of = {"ld": 1, "st": 0}.get(base)

@@ -7,11 +7,13 @@ double precision and round once. NaN results are the canonical NaN (0x7fffffff, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.approximate import forms as unit
 from sassay.machine.numeric import rounding as r
 from sassay.machine.numeric.kernel import Function, Kernel, Label, Modifiers
 from sassay.machine.types import TYPES, Array
@@ -80,6 +82,11 @@ def finished(
     else:
         whole = loose
     return Kernel(whole, (kind,) * count, (kind,), label, loose=loose)
+
+
+def measured(kernel: Kernel) -> Kernel:
+    """A kernel whose tables are those of an H100."""
+    return replace(kernel, measured="h100")
 
 
 def _canonical16(value: Array) -> Array:
@@ -245,7 +252,7 @@ def divide(form: Modifiers, kind: str) -> Kernel:
     if kind != "f32" or how is None:
         raise form.missing()
     if how in {"approx", "full"}:
-        return finished(np.divide, kind, 2, ftz=ftz, label="approximate")
+        return measured(finished(unit.divide(how, ftz=ftz), kind, 2, label="modelled"))
     run = np.divide if how == "rn" else partial(_quotient, mode=how)
     return finished(run, kind, 2, ftz=ftz)
 
@@ -283,11 +290,17 @@ def special(form: Modifiers, kind: str) -> Kernel:
         raise form.missing()
     if how != "approx":
         return _rounded_special(form, kind, how, ftz=ftz)
+    known = unit.unary(base, ftz=ftz) if kind == "f32" else None
+    if known is not None:
+        return measured(finished(known, kind, 1, label="modelled"))
     run = _in_double(_FUNCTIONS[base])
     if kind == "f32":
         return finished(run, kind, 1, ftz=ftz, label="approximate")
     if base in {"ex2", "tanh"}:
         plain = kind.removesuffix("x2")
+        found = unit.half(f"{base}.approx{'.ftz' if ftz else ''}.{plain}")
+        if found is not None:
+            return measured(_by_words(found, kind))
         if plain == "f16":
             half: Function = finished(run, "f16", 1, ftz=ftz).run
         elif plain == "bf16":
@@ -300,6 +313,17 @@ def special(form: Modifiers, kind: str) -> Kernel:
     if kind == "f64" and ftz and base in {"rcp", "rsqrt"}:
         return finished(_upper_word(_FUNCTIONS[base]), kind, 1, label="approximate")
     raise form.missing()
+
+
+def _by_words(run: Callable[[Array], Array], kind: str) -> Kernel:
+    dtype = TYPES[kind.removesuffix("x2")].dtype
+
+    def one(a: Array) -> Array:
+        return run(a.view(np.uint16)).view(dtype)
+
+    if kind.endswith("x2"):
+        return packed(one, kind, 1, "modelled")
+    return Kernel(one, (kind,), (kind,), "modelled")
 
 
 def _upper_word(function: Callable[[Array], Array]) -> Callable[[Array], Array]:

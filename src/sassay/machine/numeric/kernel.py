@@ -13,8 +13,9 @@ Label = Literal["exact", "modelled", "approximate"]
 """How far a result can be trusted.
 
 `exact`: IEEE 754 or the PTX ISA fixes every bit. `modelled`: a rule that hardware follows but no
-text fixes, such as the order of atomics. `approximate`: computed in double precision and rounded,
-where hardware approximates.
+text fixes, such as the order of atomics, or tables of what the chosen GPU gives. `approximate`:
+computed in double precision and rounded, where hardware approximates, or by the tables of another
+GPU.
 """
 
 Function = Callable[..., Array | tuple[Array, ...]]
@@ -33,6 +34,7 @@ class Kernel:
             (`out`), both, or neither.
         loose: The same but for which NaN a NaN is, where that is faster; for results that only
             instructions see which treat all NaNs alike.
+        measured: The GPU that its tables are of; on others it is approximate.
     """
 
     run: Function
@@ -41,6 +43,7 @@ class Kernel:
     label: Label = "exact"
     carries: frozenset[str] = frozenset()
     loose: Function | None = None
+    measured: str | None = None
 
 
 class Modifiers:
