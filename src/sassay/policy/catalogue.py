@@ -29,6 +29,7 @@ _PRESETS: tuple[Preset, ...] = (
     Preset("kernel-family-deltas", "any family that came, went, grew, shrank or changed: REVIEW"),
     Preset("no-new-spills", "spills or stack that appear or grow: FAIL"),
     Preset("register-growth", "registers up 10%, or fewer resident warps because of them: REVIEW"),
+    Preset("required-archs", "a family that lost an architecture: FAIL; a PTX fallback: REVIEW"),
     Preset("tensor-core-kept", "tensor-core instructions lost: FAIL; fewer of them: REVIEW"),
     Preset(
         "tma-expected", "manual shared-memory staging in GEMM kernels that should use TMA: REVIEW"
@@ -42,12 +43,6 @@ _PRESETS: tuple[Preset, ...] = (
         "the order of conversions, reductions and roundings stays",
         available=False,
         needs="the numeric-path analysis",
-    ),
-    Preset(
-        "required-archs",
-        "every expected architecture is present",
-        available=False,
-        needs="the packaging checks",
     ),
 )
 

@@ -48,6 +48,12 @@ def names_instructions(condition: schema.Condition) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def names_coverage(condition: schema.Condition) -> bool:
+    """Whether anything in it is about the architectures that a family lacks."""
+    return any(isinstance(part, schema.CoverageLacks) for part in walk(condition))
+
+
+@lru_cache(maxsize=4096)
 def selects_instructions(condition: schema.Condition) -> bool:
     """Whether it narrows a kernel to some of its instructions.
 
@@ -124,7 +130,7 @@ def needs_pair(rule: schema.Rule) -> bool:
         if isinstance(part, schema.ResourceIs) and any(t.measure in _RELATIVE for t in part.tests):
             return True
     if rule.when is None:
-        return not names_instructions(rule.match)
+        return not names_instructions(rule.match) and not names_coverage(rule.match)
     return any(_when_is_relative(each) for each in (rule.when, *rule.when.any))
 
 

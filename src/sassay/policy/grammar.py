@@ -67,6 +67,20 @@ def _tier(reader: Reader, node: Node, path: str) -> schema.Condition:
     return schema.TierIs(reader.one_or_more(node, path, lambda n, p: reader.enum(n, p, Tier)))
 
 
+def _coverage(reader: Reader, node: Node, path: str) -> schema.Condition:
+    mapping = reader.mapping(node, path, keys.COVERAGE)
+    if not mapping.entries:
+        reader.refuse("must name what is expected", node.line, path, "archs: [sm_80, sm_90a]")
+    archs, ptx = mapping.entries.get("archs"), mapping.entries.get("ptx")
+    place = join(path, "archs")
+    return schema.CoverageLacks(
+        archs=() if archs is None else reader.one_or_more(archs, place, reader.pattern),
+        ptx=schema.PtxFallback.OPTIONAL
+        if ptx is None
+        else reader.enum(ptx, join(path, "ptx"), schema.PtxFallback),
+    )
+
+
 def _operation(reader: Reader, node: Node, path: str) -> schema.Condition:
     return schema.OperationIs(reader.one_or_more(node, path, reader.pattern))
 
@@ -125,6 +139,7 @@ _CONDITIONS: Mapping[str, _Read] = {
     "tier": _tier,
     "resource": lambda reader, node, path: schema.ResourceIs(read_resources(reader, node, path)),
     "fact": _fact,
+    "coverage": _coverage,
     "operation": _operation,
     "layer": _layer,
     "category": _category,

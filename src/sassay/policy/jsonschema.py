@@ -160,6 +160,12 @@ def _condition() -> Json:
                         {"type": "object", "minProperties": 1, "additionalProperties": value},
                     ]
                 },
+                "coverage": {
+                    **_object(
+                        keys.COVERAGE, {"archs": _many(_GLOB), "ptx": _enum(schema.PtxFallback)}
+                    ),
+                    "minProperties": 1,
+                },
                 "layer": _many(_enum(Layer)),
                 "category": _many({"enum": list(CATEGORIES)}),
                 "all": conditions,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sassay.model.change import KernelStatus
 from sassay.model.layers import Layer
 from sassay.policy import conditions, schema
+from sassay.policy.coverage import lacking
 from sassay.policy.scene import CellKey, Scene, Subject
 from sassay.policy.select import Selector
 from sassay.policy.when import Tally, judge_when
@@ -130,6 +131,8 @@ def _cells(rule: schema.Rule, selector: Selector, key: CellKey, group: _Group) -
             [_counted(rule, selector, key, group, None)] if group.unknown else []
         )
     if rule.when is None and not conditions.names_instructions(rule.match):
+        if conditions.names_coverage(rule.match):
+            return [_short(rule, selector.scene, key, group)]
         return [_moved(key, group)]
     return [_counted(rule, selector, key, group, None)]
 
@@ -151,6 +154,28 @@ def _moved(key: CellKey, group: _Group) -> Cell:
         steps=(f"the family is {status}: {words}",),
         count=len(moved),
         concerned=tuple(moved),
+        before=Counter(),
+        after=Counter(),
+    )
+
+
+def _short(rule: schema.Rule, scene: Scene, key: CellKey, group: _Group) -> Cell:
+    """A rule about architectures: it fires on a family that lacks one."""
+    held = scene.held_archs.get(key[0], ())
+    missing = dict.fromkeys(
+        item
+        for part in conditions.walk(rule.match)
+        if isinstance(part, schema.CoverageLacks)
+        for item in lacking(part, held)
+    )
+    return Cell(
+        *key,
+        layer=None,
+        fires=True if group.after else (None if group.unknown else False),
+        why=() if group.after else _distinct(group.unknown),
+        steps=(f"exists for {', '.join(held)}; lacks {', '.join(missing)}",),
+        count=len(group.after),
+        concerned=tuple(group.after),
         before=Counter(),
         after=Counter(),
     )

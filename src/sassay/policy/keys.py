@@ -43,6 +43,7 @@ CONDITION: Mapping[str, str] = {
     "resource": "Comparisons of the kernel's resources; all must hold.",
     "source": "Glob over the places or the kind of source that the kernel was found in.",
     "fact": "Name of a fact, or a mapping of names to values, comparisons or `changed`.",
+    "coverage": "Families that fall short of these architectures; one finding a family.",
     "operation": "Glob over whole opcodes, such as `st.shared.*` or `HMMA.*`.",
     "layer": "`ptx` or `sass`; without it each layer is counted apart.",
     "category": "Category of instructions.",
@@ -74,6 +75,11 @@ RESOURCE: Mapping[str, str] = {
     "delta": "The kernel's value minus that of its counterpart in the baseline.",
     "delta_pct": "That difference in percent of the counterpart's value.",
     "ratio": "The kernel's value divided by its counterpart's.",
+}
+COVERAGE: Mapping[str, str] = {
+    "archs": "Architectures, or globs such as `sm_90*`, that each family must have code for.",
+    "ptx": "`optional`: PTX does not count; `accepted`: it stands for newer architectures; "
+    "`required`: each family must have some.",
 }
 FACT: Mapping[str, str] = {
     "changed": "Whether the fact has another value than in the kernel that it was matched with.",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sassay.errors import PolicyError
 from sassay.model.change import Change, Diff, FamilyStatus, KernelStatus
 from sassay.model.state import Diagnostic, Level, State
+from sassay.policy.coverage import held_archs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -69,6 +71,11 @@ class Scene:
     groups: Mapping[str, tuple[str, ...]]
     no_baseline: str = ""
     fact_names: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def held_archs(self) -> Mapping[str, tuple[str, ...]]:
+        """The architectures of every family of the candidate."""
+        return held_archs(self.candidate.kernels)
 
     def gaps(self, *, with_baseline: bool) -> Iterable[Diagnostic]:
         """Diagnostics that say that evidence is missing.

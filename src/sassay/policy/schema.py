@@ -129,6 +129,25 @@ class FactIs(msgspec.Struct, frozen=True, tag=True):
     changed: bool | None = None
 
 
+class PtxFallback(StrEnum):
+    """What a rule about architectures makes of PTX that stands alone.
+
+    `OPTIONAL`: nothing. `ACCEPTED`: it stands for an architecture that it can be compiled for.
+    `REQUIRED`: every family must have some.
+    """
+
+    OPTIONAL = "optional"
+    ACCEPTED = "accepted"
+    REQUIRED = "required"
+
+
+class CoverageLacks(msgspec.Struct, frozen=True, tag=True):
+    """Families that lack code for one of these architectures (globs), or the PTX fallback."""
+
+    archs: tuple[str, ...] = ()
+    ptx: PtxFallback = PtxFallback.OPTIONAL
+
+
 class OperationIs(msgspec.Struct, frozen=True, tag=True):
     """Instructions whose opcode any pattern matches."""
 
@@ -179,6 +198,7 @@ Condition = (
     | TierIs
     | ResourceIs
     | FactIs
+    | CoverageLacks
     | OperationIs
     | LayerIs
     | CategoryIs

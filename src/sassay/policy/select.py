@@ -12,6 +12,7 @@ from sassay.model.change import KernelStatus
 from sassay.model.fact import UNKNOWN
 from sassay.model.layers import UNCHANGED_TIERS, Layer, Tier
 from sassay.policy import conditions, schema
+from sassay.policy.coverage import lacking
 from sassay.policy.globs import matches, matches_any
 from sassay.policy.measure import Judged, absent, all_hold, compare_all, resource_test
 
@@ -191,6 +192,8 @@ class Selector:
                 return _truth(
                     all_hold(resource_test(subject, test, self.rule.if_absent) for test in tests)
                 )
+            case schema.CoverageLacks():
+                return _truth((self._falls_short(condition, subject), ()))
             case schema.FactIs(name, _, _, changed) if changed is not None:
                 return _truth(_fact_moved(subject, name, self.rule.if_absent, changed=changed))
             case schema.FactIs(name, values, comparisons):
@@ -205,6 +208,12 @@ class Selector:
                 return _truth((not values or any(_equals(fact.value, v) for v in values), ()))
             case _:
                 raise PolicyError(f"rule {self.rule.id}: a condition that nothing evaluates")
+
+    def _falls_short(self, condition: schema.CoverageLacks, subject: Subject) -> bool:
+        """Whether a family lacks something; told once, of its first architecture."""
+        held = self.scene.held_archs.get(subject.kernel.family, ())
+        first = subject.in_candidate and held[:1] == (subject.kernel.arch,)
+        return first and bool(lacking(condition, held))
 
     def _glob(self, field: schema.KernelField, patterns: tuple[str, ...], subject: Subject) -> bool:
         kernel = subject.kernel

@@ -42,6 +42,10 @@ def _compound(condition: schema.Condition) -> str:
             return " or ".join(_inner(item) for item in items)
         case schema.NoneOf(item):
             return f"no {_inner(item)}"
+        case schema.CoverageLacks(archs, ptx):
+            words = [f"code for {' and '.join(archs)}"] if archs else []
+            words += [f"PTX {ptx.value}"] if ptx is not schema.PtxFallback.OPTIONAL else []
+            return f"family without {' or '.join(words)}"
         case schema.Without(base, excluded):
             return f"{_inner(base)} without {_inner(excluded)}"
         case _:
