@@ -28,6 +28,7 @@ class Grid:
         rows: Cells.
         more: Said below it; empty where it is whole.
         left: How many columns are text.
+        grouped: Whether rows that share their first cell follow each other under it.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     more: str
     left: int = 1
+    grouped: bool = False
 
 
 def release_grids(report: LibraryReport, *, everything: bool, limit: int | None) -> list[Grid]:
@@ -67,8 +69,8 @@ def _libraries(rows: tuple[LibraryRow, ...], *, everything: bool, limit: int) ->
         held = sum(row.kernels[1] for row in quiet)
         names = {row.library for row in quiet}
         notes.append(
-            f"without a change: {plural(len(quiet), 'library and architecture', 'others')} "
-            f"({plural(held, 'kernel')} in {plural(len(names), 'library', 'libraries')})"
+            f"{plural(len(quiet), 'row')} of {plural(len(names), 'library', 'libraries')} without "
+            f"a change left out ({plural(held, 'kernel')})"
         )
     return Grid(
         title="Libraries",
@@ -89,6 +91,7 @@ def _libraries(rows: tuple[LibraryRow, ...], *, everything: bool, limit: int) ->
         ),
         more="; ".join(notes),
         left=2,
+        grouped=True,
     )
 
 
@@ -136,20 +139,20 @@ def _movers(report: LibraryReport, limit: int) -> Grid:
     return Grid(
         title="Largest movers",
         note="families by the bytes of code that they moved",
-        heads=("family", "arch", "code", "kernels", "changed", "tier"),
+        heads=("family", "arch", "tier", "code", "kernels", "changed"),
         rows=tuple(
             (
                 row.family,
                 row.arch,
+                row.tier or "-",
                 _sizes(row.code_bytes),
                 _counts(row.kernels),
                 _or_none(row.changed, ""),
-                row.tier or "-",
             )
             for row in shown
         ),
         more=f"{plural(left, 'more family', 'more families')}: --all shows them" if left else "",
-        left=2,
+        left=3,
     )
 
 
