@@ -42,8 +42,10 @@ _TYPE = re.compile(r"\.(f32|f16|bf16|f64)(?:x2)?(?![\w])")
 _ROUNDED = re.compile(r"\.r[nzmp](?![\w])")
 
 # Sequences of instructions. Those of correctly rounded division, roots and reciprocals hold
-# multiply-adds whatever the compiler is told; those of approximations end in a product or none.
-_SEQUENCES = frozenset({"div", "sqrt", "rcp", "rsqrt", "sin", "cos", "tanh", "lg2", "ex2"})
+# multiply-adds whatever the compiler is told; an approximate division or root ends in a product,
+# which ptxas may fuse.
+_SEQUENCES = frozenset({"div", "sqrt", "rcp", "rsqrt"})
+_ENDS_IN_PRODUCT = frozenset({"div", "sqrt"})
 
 
 @lru_cache(maxsize=8192)
@@ -63,9 +65,9 @@ def ptx_role(opcode: str) -> tuple[str, Role]:
     if head == "mul":
         return kind, Role.PINNED if rounded else Role.PRODUCT
     if head in _SEQUENCES:
-        exact = rounded or kind == "f64"
-        # The last step of an approximate division or root is a product of ptxas's own.
-        return kind, Role.SEQUENCE if exact else Role.PRODUCT
+        if rounded or kind == "f64":
+            return kind, Role.SEQUENCE
+        return kind, Role.PRODUCT if head in _ENDS_IN_PRODUCT else Role.NONE
     return kind, Role.NONE
 
 
