@@ -286,7 +286,11 @@ def _evidence(items: Sequence[Finding]) -> list[str]:
         text = f"{_name(finding.family)} {_name(archs)}"
         if finding.source_lines:
             text += f" {_name(location_text(finding.source_lines[0]))}"
-        if finding.matches:
+        if finding.places:
+            text += f": {_prose(finding.details[0], 200)}"
+            if len(finding.details) > 1:
+                text += f" and {len(finding.details) - 1} more"
+        elif finding.matches:
             shown = sorted(finding.matches.items())[:4]
             text += ": " + ", ".join(f"{_name(opcode)} {number:,}" for opcode, number in shown)
             if len(finding.matches) > len(shown):
