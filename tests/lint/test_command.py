@@ -31,7 +31,7 @@ def lint(*arguments: str | Path, cwd: Path | None = None) -> Result:
 def test_a_fault_fails() -> None:
     result = lint(BARRIER)
     assert result.status == 1
-    assert "FAIL    divergent-barrier  3 families" in result.stdout
+    assert "FAIL    divergent-barrier  4 families" in result.stdout
     assert "the condition depends on %tid.x" in result.stdout
     assert "ptx line 16, bar.sync 0;" in result.stdout
     assert result.stderr == ""
@@ -51,14 +51,14 @@ def test_json_holds_places(tmp_path: Path) -> None:
     assert document["schema"] == "check/1"
     assert document["verdict"] == "FAIL"
     found = {each["family"]: each for each in document["findings"]}
-    assert set(found) == {"half", "guarded", "uneven_loop"}
+    assert set(found) == {"half", "guarded", "nested", "uneven_loop"}
     (place,) = found["half"]["places"]
     assert place["offset"] == 16
     assert place["layer"] == "ptx"
     assert place["text"] == "bar.sync 0;"
     assert found["half"]["matches"] == {"bar.sync": 1}
     assert {rule["rule"] for rule in document["rules"]} < set(RULE_IDS)
-    assert len({each["id"] for each in document["findings"]}) == 3
+    assert len({each["id"] for each in document["findings"]}) == 4
 
 
 def test_other_formats(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ waivers:
     waived = {each["family"] for each in document["findings"] if each["waived"]}
     assert waived == {"half"}
     rules = [each["rule"] for each in document["findings"]]
-    assert rules == ["divergent-barrier"] * 3 + ["expired-waiver"]
+    assert rules == ["divergent-barrier"] * 4 + ["expired-waiver"]
     assert "store-one-place" not in {each["rule"] for each in document["rules"]}
 
 

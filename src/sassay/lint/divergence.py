@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sassay.lint.flow import ENDS
 from sassay.lint.limits import MAX_REGION_WORK, TooLargeError
 from sassay.lint.values import Kind
 
@@ -54,13 +55,17 @@ class Divergence:
             block: The block of code.
         """
         for branch in self.branches:
-            if self._flow.after[branch] == self._flow.exit:
+            if self._is_end(self._flow.after[branch]):
                 ways = [each for each in self._flow.targets[branch] if self._comes_to(each, block)]
                 if len(ways) < 2:
                     continue
             if block in self._region(branch):
                 return branch
         return None
+
+    def _is_end(self, block: int) -> bool:
+        """Whether nothing happens in a block but that threads leave."""
+        return all(op.opcode.head in ENDS for op in self._flow.ops(block))
 
     def _comes_to(self, start: int, block: int) -> bool:
         seen = {start}
