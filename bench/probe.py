@@ -1,7 +1,8 @@
 """Measures probes and parity contracts of the examples, in rows and cases a second.
 
-Run `python -m bench.probe` in a checkout with Triton; `--rows` changes the size. Kernels are compiled
-before the clock starts. Processor time stands beside wall time, since other work shares the machine.
+Run `python -m bench.probe` in a checkout with Triton; `--rows` changes the size. Kernels are
+compiled before the clock starts. Processor time stands beside wall time, since other work may share
+the machine.
 """
 
 from __future__ import annotations
@@ -43,13 +44,24 @@ def contracts() -> None:
     with KernelFinder(path.parent, quiet=True) as finder:
         sides = Sides(Chooser(finder.kernels))
         file = load_contracts(path)
-        sides.chooser.prepare([step for each in file.contracts for step in each.left.kernels])
-        check_contracts(file, sides, names=("residual add",))
+        steps = [
+            step
+            for each in file.contracts
+            for side in (each.left, each.right)
+            for step in side.kernels
+        ]
+        for origin in sides.chooser.prepare(steps):
+            sides.chooser.all(origin)
         processor = time.process_time()
         report = check_contracts(file, sides)
         processor = time.process_time() - processor
-    cases = sum(len(each.cases) for each in report.contracts)
-    print(f"contracts.toml: {cases} cases in {processor:.1f} s processor")
+    cases = [case for each in report.contracts for case in each.cases]
+    held = sum(case.outcome == "holds" for case in cases)
+    elements = sum(case.compared for case in cases)
+    print(
+        f"contracts.toml: {held} of {len(cases)} cases hold, {elements:,} elements, in "
+        f"{processor:.1f} s processor"
+    )
 
 
 def main() -> None:

@@ -64,8 +64,9 @@ def compiled(body: str, folder: Path, *, fmad: bool, lines: str = "both") -> Aud
     """What the audit says of a kernel, with line tables, source lines alone, or none."""
     text = KERNEL.format(body=body)
     (folder / "k.ptx").write_text(text)
-    command = [_ptxas(), "-lineinfo", "--gpu-name=sm_90a", f"--fmad={str(fmad).lower()}"]
-    subprocess.run([*command, folder / "k.ptx", "-o", folder / "k.cubin"], check=True)
+    command = [str(_ptxas()), "-lineinfo", "--gpu-name=sm_90a", f"--fmad={str(fmad).lower()}"]
+    files = [str(folder / "k.ptx"), "-o", str(folder / "k.cubin")]
+    subprocess.run([*command, *files], check=True)
     cubin = read_cubin((folder / "k.cubin").read_bytes(), artifact="k")
     function = ptx.read_module(text, artifact="k").entries[0]
     code = bytes(cubin.kernels[0].sass.code)

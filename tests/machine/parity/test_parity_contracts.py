@@ -17,6 +17,7 @@ from sassay.model.finding import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sassay.machine.parity.execute import Reference
     from sassay.model.parity import ContractResult, ParityReport
 
 HEAD = """\
@@ -85,11 +86,11 @@ def code(name: str) -> KernelCode:
     return KernelCode(name, (name,), "sm_80", MODULE, "m.ptx")
 
 
-def judge(text: str, folder: Path, **references: object) -> ParityReport:
+def judge(text: str, folder: Path, **references: Reference) -> ParityReport:
     """What a contract file comes to."""
     path = folder / "contracts.toml"
     path.write_text(text)
-    sides = Sides(Chooser(lambda *_: [code(name) for name in BODIES]), references)  # type: ignore[arg-type] - test functions
+    sides = Sides(Chooser(lambda *_: [code(name) for name in BODIES]), references)
     return check_contracts(load_contracts(path), sides)
 
 

@@ -251,8 +251,8 @@ def _fused(
     ptx: LayerLines | None,
 ) -> tuple[Fused, ...]:
     first: dict[int, int] = {}
-    for place, group in enumerate(groups.ptx.tolist()):
-        first.setdefault(group, place)
+    for number, line in enumerate(groups.ptx.tolist()):
+        first.setdefault(line, number)
     counts: Counter[tuple[str, str, SourceLocation | None]] = Counter()
     lines: Counter[tuple[str, str, SourceLocation | None]] = Counter()
     for (group, sass), count in found.items():

@@ -160,6 +160,8 @@ def _special(random: Random, form: Format, words: Array, kind: str) -> Array:
 
 
 def _from_file(path: Path, form: Format, shape: tuple[int, ...]) -> Array:
+    if not path.is_file():
+        raise InputError("is no file", artifact=str(path))
     try:
         found = np.load(path, allow_pickle=False, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:

@@ -92,6 +92,7 @@ class Chooser:
         self._kernels = kernels
         self._known: dict[str, Sequence[KernelCode]] = {}
         self._wanted: dict[str, dict[str, None]] = {}
+        self._read_for: dict[str, tuple[str, ...]] = {}
 
     def prepare(self, steps: Sequence[Step]) -> tuple[str, ...]:
         """Say which steps will be asked for, before anything of their origins is.
@@ -109,8 +110,10 @@ class Chooser:
         Raises:
             SassayError: It cannot be read.
         """
-        if origin not in self._known:
-            self._known[origin] = self._kernels(origin, tuple(self._wanted.get(origin, ())))
+        wanted = tuple(self._wanted.get(origin, ()))
+        if origin not in self._known or self._read_for[origin] != wanted:
+            self._known[origin] = self._kernels(origin, wanted)
+            self._read_for[origin] = wanted
         return self._known[origin]
 
     def choose(self, step: Step, names: Mapping[str, Scalar]) -> KernelCode:

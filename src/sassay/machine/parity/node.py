@@ -31,6 +31,8 @@ def read_toml(path: Path, what: str) -> Node:
     """
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise InputError(f"is not {what}", artifact=str(path), hint="a TOML file")
         if size > limits.MAX_FILE_BYTES:
             raise LimitError(
                 f"{what} of {size} bytes",

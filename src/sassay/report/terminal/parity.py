@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from sassay.model.parity import (
         CaseResult,
         ContractResult,
+        Flip,
         Mismatch,
         ParityReport,
+        ProbeKind,
         ProbeReport,
         Rate,
     )
@@ -140,8 +142,8 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
     page = Page(width, color=color)
     rows = report.kinds[-1].rows if report.kinds else 0
     page.line((report.name, "bold"), "  ", (f"{plural(rows, 'row')}, seed {report.seed}", "dim"))
-    page.line(f"left   {report.left}", indent=2)
-    page.line(f"right  {report.right}", indent=2)
+    for side, words in (("left", report.left), ("right", report.right)):
+        page.paragraph(words, indent=2, lead=f"{side:<7}", hang=9)
     page.heading("How often", "share of rows, 95% interval (Clopper-Pearson)")
     columns = [
         Column("rows"), Column("count", right=True), Column("other set", right=True),
@@ -159,30 +161,10 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
             for kind in report.kinds
         ],
     )  # fmt: skip
-    for kind in report.kinds[-1:]:
-        for words, rate in (
-            ("other set", kind.set_disagreement), ("other order", kind.order_disagreement),
-            ("experts flipped", kind.expert_flips), ("weights differ", kind.weight_bits),
-        ):  # fmt: skip
-            page.line((f"{words}: {interval(rate)}", "dim"), indent=2)
-        if kind.largest_at is not None:
-            row, expert = kind.largest_at
-            page.line(
-                (f"largest difference of a weight: row {row}, expert {expert}", "dim"), indent=2
-            )
+    if report.kinds:
+        _rates(page, report.kinds[-1])
     if report.flip is not None:
-        flip = report.flip
-        page.heading("Smallest input that flips an expert", f"from row {flip.row}, {flip.kind}")
-        for place, value in list(flip.values.items())[:_VALUES]:
-            page.line(f"{place} = {value}", indent=4)
-        if len(flip.values) > _VALUES:
-            more = f"{len(flip.values) - _VALUES:,} more: --format json holds them"
-            page.line((more, "dim"), indent=4)
-        page.line(f"all others = {flip.filling}", indent=4)
-        page.line(f"left chooses {', '.join(map(str, flip.left))}", indent=2)
-        page.line(f"right chooses {', '.join(map(str, flip.right))}", indent=2)
-        if flip.note:
-            page.paragraph(flip.note, indent=2)
+        _flip(page, report.flip)
     if report.numeric:
         page.heading("Which bits can differ, and why")
         for line in report.numeric:
@@ -198,6 +180,33 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
         page.paragraph(line, indent=2)
     page.line((report.verdict.value, STYLES[report.verdict.value]))
     return page.text()
+
+
+def _rates(page: Page, kind: ProbeKind) -> None:
+    for words, rate in (
+        ("other set", kind.set_disagreement),
+        ("other order", kind.order_disagreement),
+        ("experts flipped", kind.expert_flips),
+        ("weights differ", kind.weight_bits),
+    ):
+        page.line((f"{words}: {interval(rate)}", "dim"), indent=2)
+    if kind.largest_at is not None:
+        row, expert = kind.largest_at
+        page.line((f"largest difference of a weight: row {row}, expert {expert}", "dim"), indent=2)
+
+
+def _flip(page: Page, flip: Flip) -> None:
+    page.heading("Smallest input that flips an expert", f"from row {flip.row}, {flip.kind}")
+    for place, value in list(flip.values.items())[:_VALUES]:
+        page.line(f"{place} = {value}", indent=4)
+    if len(flip.values) > _VALUES:
+        more = f"{len(flip.values) - _VALUES:,} more: --format json holds them"
+        page.line((more, "dim"), indent=4)
+    page.line(f"all others = {flip.filling}", indent=4)
+    page.line(f"left chooses {', '.join(map(str, flip.left))}", indent=2)
+    page.line(f"right chooses {', '.join(map(str, flip.right))}", indent=2)
+    if flip.note:
+        page.paragraph(flip.note, indent=2)
 
 
 def _rate(rate: Rate) -> str:
