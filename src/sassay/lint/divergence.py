@@ -54,14 +54,21 @@ class Divergence:
         Args:
             block: The block of code.
         """
-        for branch in self.branches:
+        for branch in self.deciding(block):
             if self._is_end(self._flow.after[branch]):
                 ways = [each for each in self._flow.targets[branch] if self._comes_to(each, block)]
                 if len(ways) < 2:
                     continue
-            if block in self._region(branch):
-                return branch
+            return branch
         return None
+
+    def deciding(self, block: int) -> list[int]:
+        """Divergent branches between which and where their ways meet again a block stands.
+
+        Args:
+            block: The block of code.
+        """
+        return [branch for branch in self.branches if block in self._region(branch)]
 
     def _is_end(self, block: int) -> bool:
         """Whether nothing happens in a block but that threads leave."""

@@ -169,22 +169,24 @@ class Lanes:
         """Lanes that may run an instruction: what is known to keep a lane away leaves it out."""
         values = self._values
         guard = values.guards[op.index]
-        found = self._predicate(guard)[int(op.negated)] if guard >= 0 else _ALL.copy()
+        found = self._predicate(guard)[int(op.negated)].copy() if guard >= 0 else _ALL.copy()
         block = values.flow.block_of[op.index]
-        branch = self._divergence.entered_by_some(block)
-        if branch is None:
-            return found
-        last = values.flow.last(branch)
-        guard = values.guards[last.index] if last is not None else -1
-        if last is None or guard < 0:
-            return found
+        for branch in self._divergence.deciding(block):
+            found &= self._through(branch, block)
+        return found
+
+    def _through(self, branch: int, block: int) -> _Lanes:
+        """Lanes that may come by a branch to a block behind it."""
+        flow = self._values.flow
+        last = flow.last(branch)
+        guard = self._values.guards[last.index] if last is not None else -1
+        if last is None or guard < 0 or len(flow.targets[branch]) != 2:
+            return _ALL
         # The first target is where the branch goes, the second what follows it.
-        taken = values.flow.targets[branch][0]
-        through = values.flow.tree.dominates(taken, block)
-        around = values.flow.tree.dominates(values.flow.targets[branch][-1], block)
-        if through == around:
-            return found
-        return found & self._predicate(guard)[int(last.negated != around)]
+        taken, follows = (flow.tree.dominates(each, block) for each in flow.targets[branch])
+        if taken == follows:
+            return _ALL
+        return self._predicate(guard)[int(last.negated == taken)]
 
     def _predicate(self, value: int, depth: int = 0) -> tuple[_Lanes, _Lanes]:
         """Lanes where a predicate may be true, and where it may be false."""
