@@ -61,6 +61,13 @@ def diff_command(
     baseline: o.BaselineOpt = None,
     across_arch: o.AcrossOpt = None,
     strict: o.StrictOpt = False,
+    numeric_path: Annotated[
+        bool,
+        typer.Option(
+            "--numeric-path",
+            help="Say in words how the order and precision of changed kernels moved.",
+        ),
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 if anything changed, as git diff does.")
     ] = False,
@@ -91,6 +98,8 @@ def diff_command(
 
       sassay diff base.sassay pr.sassay --kernel _qkv_rmsnorm_kernel --layer ptx
 
+      sassay diff base.sassay pr.sassay --numeric-path
+
       sassay diff model.sassay --across-arch sm_80:sm_90a
     """
     rendering = o.Rendering.SUMMARY if summary else o.Rendering.FULL if full else None
@@ -119,6 +128,7 @@ def diff_command(
         all=all_,
         limit=limit,
         texts=SourceText(tuple(source_root or ()), tuple(source_rev or ())),
+        paths=numeric_path,
     )
     more: dict[o.Format, Path | None] = {
         o.Format.JSON: json_file,

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sassay.cli.session import Session
+    from sassay.model.change import Diff
     from sassay.model.fact import Fact
     from sassay.model.kernel import Kernel
     from sassay.model.state import State
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
 
     Analysis = Callable[[Kernel], dict[str, Fact]]
 
+_PATH = "numeric_path"
 
-def with_facts(states: Sequence[State], session: Session) -> tuple[State, ...]:
+
+def with_facts(
+    states: Sequence[State], session: Session, *, paths: bool = False
+) -> tuple[State, ...]:
     """States whose kernels carry facts.
 
     Of several states, kernels that all of them hold are left alone: nothing moved in them.
@@ -24,8 +29,9 @@ def with_facts(states: Sequence[State], session: Session) -> tuple[State, ...]:
     Args:
         states: As they were opened.
         session: Holds their code.
+        paths: Numeric paths too, which take up to seconds a kernel.
     """
-    analyses = _analyses(session)
+    analyses = _analyses(session, paths=paths)
     shared: set[str] = set()
     if len(states) > 1:
         shared = set.intersection(*({each.id for each in state.kernels} for state in states))
@@ -45,20 +51,80 @@ def asks_for_facts(policy: Policy | None) -> bool:
     return any(isinstance(part, schema.FactIs) for rule in rules for part in walk(rule.match))
 
 
-def kernel_facts(kernel: Kernel, session: Session) -> Kernel:
+def asks_for_paths(policy: Policy | None) -> bool:
+    """Whether a rule of a policy rests on numeric paths.
+
+    Args:
+        policy: The policy, None without one.
+    """
+    from sassay.policy import schema
+    from sassay.policy.conditions import walk
+
+    rules = policy.rules if policy is not None else ()
+    parts = (part for rule in rules for part in walk(rule.match))
+    return any(isinstance(part, schema.FactIs) and part.name == _PATH for part in parts)
+
+
+def kernel_facts(kernel: Kernel, session: Session, *, paths: bool = False) -> Kernel:
     """One kernel with its facts.
 
     Args:
         kernel: Which kernel.
         session: Holds its code.
+        paths: Its numeric path too.
     """
-    return _kernel(kernel, _analyses(session))
+    return _kernel(kernel, _analyses(session, paths=paths))
 
 
-def _analyses(session: Session) -> tuple[Analysis, ...]:
+def told_paths(diff: Diff, states: Sequence[State], session: Session) -> Diff:
+    """A diff whose moved numeric paths say in words what moved.
+
+    Args:
+        diff: Of states with facts.
+        states: As they were compared.
+        session: Holds their code.
+    """
+    import msgspec
+
+    from sassay.machine.path import NumericPaths, compare_paths
+    from sassay.model.change import ToldMove
+
+    known = NumericPaths(session.store)
+    kernels = {(state.label, each.id): each for state in states for each in state.kernels}
+    changes = []
+    for change in diff.changes:
+        moved = change.deltas.facts.get(_PATH)
+        if moved is not None and change.before and change.after:
+            before, after = (
+                known.answer(kernels[label, id_])
+                for label, id_ in zip(change.pair, (change.before, change.after), strict=True)
+            )
+            words = tuple(
+                f"numeric path unknown {when}: {answer.reason}"
+                for when, answer in (("before", before), ("after", after))
+                if answer.path is None
+            )
+            if before.path is not None and after.path is not None:
+                words = compare_paths(before.path, after.path)
+            told = ToldMove(moved.before, moved.after, words)
+            deltas = msgspec.structs.replace(
+                change.deltas, facts={**change.deltas.facts, _PATH: told}
+            )
+            notes = change.notes + words
+            change = msgspec.structs.replace(change, deltas=deltas, notes=notes)  # noqa: PLW2901 - the same change
+        changes.append(change)
+    return msgspec.structs.replace(diff, changes=tuple(changes))
+
+
+def _analyses(session: Session, *, paths: bool) -> tuple[Analysis, ...]:
     from sassay.capture.contraction import ContractionAudits
 
-    return (ContractionAudits(session.store, session.disassembler).facts,)
+    audits = ContractionAudits(session.store, session.disassembler).facts
+    if not paths:
+        return (audits,)
+    from sassay.machine.path import NumericPaths
+
+    return audits, NumericPaths(session.store).facts
 
 
 def _state(state: State, analyses: Sequence[Analysis], shared: set[str], session: Session) -> State:

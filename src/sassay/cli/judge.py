@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.cli.diagnostics import say_diagnostics
-from sassay.cli.facts import asks_for_facts, with_facts
+from sassay.cli.facts import asks_for_facts, asks_for_paths, told_paths, with_facts
 from sassay.cli.options import FailOn, Format, Rendering
 from sassay.cli.output import Outputs, emit, source_root
 from sassay.cli.selection import code_pairs
@@ -58,6 +58,7 @@ class Judging:
     exit_code: bool = False
     wrappers: tuple[str, ...] = ()
     texts: SourceText = field(default_factory=SourceText)
+    paths: bool = False
 
 
 def report_and_status(
@@ -91,8 +92,9 @@ def report_and_status(
         )
     with Session(wrappers=judging.wrappers) as session:
         opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
+        paths = judging.paths or asks_for_paths(policy)
         if len(opened) > 1 or asks_for_facts(policy):
-            opened = with_facts(opened, session)
+            opened = with_facts(opened, session, paths=paths)
         readers = {state.label: judging.texts.reader(state) for state in opened}
         options = diff_options(
             session,
@@ -106,6 +108,8 @@ def report_and_status(
             readers=readers,
         )
         states, diff = compare_states(opened, session, options)
+        if diff is not None and paths:
+            diff = told_paths(diff, states, session)
         check = _check(judging, policy, states, diff, session)
         code = _code_diffs(judging, states, diff, session)
         html = main is Format.HTML or more.get(Format.HTML) is not None

@@ -43,6 +43,12 @@ def show_command(
     lines: Annotated[
         bool, typer.Option("--lines", help="Count the instructions of each source line.")
     ] = False,
+    numeric_path: Annotated[
+        bool,
+        typer.Option(
+            "--numeric-path", help="Also how the kernel computes its outputs: order and precision."
+        ),
+    ] = False,
     source_root: o.SourceRootOpt = None,
     source_rev: o.SourceRevOpt = None,
     coverage: Annotated[
@@ -92,9 +98,9 @@ def show_command(
         chosen = one_or_more([shown], kernel) if kernel else ()
         single = _single(chosen, kernel, wanted=bool(layer or lines))
         if single is not None:
-            single = kernel_facts(single, session)
+            single = kernel_facts(single, session, paths=numeric_path)
         elif o.Format.JSON in {format_, *(each for each, path in more.items() if path)}:
-            shown = with_facts((shown,), session)[0]
+            shown = with_facts((shown,), session, paths=numeric_path)[0]
         texts = SourceText(tuple(source_root or ()), tuple(source_rev or ()))
         listing = _listing(session, opened, single, layer, texts) if single and layer else None
         counted = _lines(session, opened, single, texts) if lines else None

@@ -128,6 +128,16 @@ class Moved(msgspec.Struct, frozen=True):
     after: Scalar
 
 
+class ToldMove(Moved, frozen=True):
+    """A value that is not the same on both sides, and what that means.
+
+    Attributes:
+        words: One line for each thing that moved.
+    """
+
+    words: tuple[str, ...] = ()
+
+
 class Deltas(msgspec.Struct, frozen=True):
     """What moved in one change: after minus before, zeros left out.
 

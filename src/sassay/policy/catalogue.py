@@ -40,9 +40,7 @@ _PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "numeric-path-stable",
-        "the order of conversions, reductions and roundings stays",
-        available=False,
-        needs="the numeric-path analysis",
+        "another order of conversions, reductions and roundings: REVIEW",
     ),
 )
 

@@ -48,7 +48,8 @@ class Recorder:
         self._batches: list[_Batch] = []
         self._lanes: SymbolicLanes | None = None
         self._count = 0
-        self._sorted: tuple[Array, Array, Array] | None = None
+        self._places: dict[int, tuple[int, int]] | None = None
+        self._made: dict[int, Expression] = {}
 
     def enter(self, op: Op, lanes: SymbolicLanes) -> None:
         """An operation starts."""
@@ -70,7 +71,7 @@ class Recorder:
         if self._count < MAX_NODES and batch.results.size:
             self._count += batch.results.size
             self._batches.append(batch)
-            self._sorted = None
+            self._places = None
 
     def operation(self, name: np.uint64, result: Array, operands: Sequence[Array]) -> None:
         """An operation was hashed."""
@@ -100,36 +101,32 @@ class Recorder:
         kept = self._picked(words, result.shape)[first]
         self._keep(_Batch("constant", None, unique, (), (), words=kept))
 
-    def _find(self, hash_: int) -> tuple[_Batch, int] | None:
-        if self._sorted is None:
-            hashes = np.concatenate([each.results for each in self._batches])
-            batches = np.repeat(
-                np.arange(len(self._batches)), [each.results.size for each in self._batches]
-            )
-            rows = np.concatenate([np.arange(each.results.size) for each in self._batches])
-            order = np.argsort(hashes, kind="stable")
-            self._sorted = hashes[order], batches[order], rows[order]
-        hashes, batches, rows = self._sorted
-        at = int(np.searchsorted(hashes, np.uint64(hash_)))
-        if at >= hashes.size or int(hashes[at]) != hash_:
-            return None
-        return self._batches[int(batches[at])], int(rows[at])
+    def _index(self) -> dict[int, tuple[int, int]]:
+        """Where each hash was made first: batch and row."""
+        if self._places is None:
+            self._places = {}
+            for number, batch in reversed(list(enumerate(self._batches))):
+                found = batch.results.tolist()
+                self._places.update(
+                    zip(found, ((number, row) for row in range(len(found))), strict=True)
+                )
+        return self._places
 
     def expression(self, root: int) -> Expression:
         """The expression of a hash."""
-        made: dict[int, Expression] = {}
+        made, places = self._made, self._index()
         stack = [root]
         while stack:
             hash_ = stack[-1]
             if hash_ in made:
                 stack.pop()
                 continue
-            found = self._find(hash_)
+            found = places.get(hash_)
             if found is None:
                 made[hash_] = Expression("unknown", (), hash_, name="?")
                 stack.pop()
                 continue
-            batch, row = found
+            batch, row = self._batches[found[0]], found[1]
             operands = [int(each[row]) for each in batch.operands]
             missing = [each for each in operands if each not in made]
             if missing:

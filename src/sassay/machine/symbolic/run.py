@@ -115,6 +115,7 @@ class _Job:
         self.concrete = concrete
         self.folds = folds
         self.notes = Notes()
+        self._recorded: tuple[Recorder, _Finished] | None = None
 
     def leaf(self, position: int) -> Leaf:
         return self.leaves.get(position, Leaf(f"argument {position}"))
@@ -153,17 +154,27 @@ class _Job:
     def _explain(
         self, position: int, flat: int, outputs: list[Array | None], instructions: int
     ) -> Expression:
-        recorder = Recorder()
         hashes = outputs[position]
         assert hashes is not None  # noqa: S101 - checked by `explain`
-        blocks: list[int] | None = None
-        if instructions > RECORDED_WHOLE:
-            notes = Notes(watched=(position, flat))
-            self._execute(notes, None)
-            blocks = sorted(set(notes.writers))
+        wanted = int(hashes.reshape(-1)[flat])
+        if self._recorded is not None:
+            recorder, finished = self._recorded
+        else:
+            blocks: list[int] | None = None
+            if instructions > RECORDED_WHOLE:
+                notes = Notes(watched=(position, flat))
+                self._execute(notes, None)
+                blocks = sorted(set(notes.writers))
+            recorder = Recorder()
+            token = hashing.TAPE.set(recorder)
+            try:
+                finished = self._execute(Notes(), recorder, blocks)
+            finally:
+                hashing.TAPE.reset(token)
+            if blocks is None:
+                self._recorded = recorder, finished
         token = hashing.TAPE.set(recorder)
         try:
-            finished = self._execute(Notes(), recorder, blocks)
             given, allocation = finished.kept[position]
             array = given.array if isinstance(given, Pointer) else given
             if allocation is not None and isinstance(array, np.ndarray):
@@ -176,7 +187,7 @@ class _Job:
                     hashing.constant(array_bytes(allocation).view(f"u{width}")[flat : flat + 1])
         finally:
             hashing.TAPE.reset(token)
-        return recorder.expression(int(hashes.reshape(-1)[flat]))
+        return recorder.expression(wanted)
 
     def _execute(
         self, notes: Notes, recorder: Recorder | None, blocks: list[int] | None = None

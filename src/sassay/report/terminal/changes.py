@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sassay.model.change import ToldMove
 from sassay.report.moved_lines import HOW, more_lines, moved_lines
 from sassay.report.names import cells, cut, label, location_text, plain
 from sassay.report.numbers import ARROW, arrows, plural, scalar, signed
@@ -74,6 +75,11 @@ def _change(
         moved = _deltas(change, opcodes=opcodes, full=full)
         if moved:
             page.items(moved, indent=8)
+        for name, fact in sorted(change.deltas.facts.items()):
+            if isinstance(fact, ToldMove):
+                page.line((f"{name.replace('_', ' ')} moved", "bold"), indent=8)
+                for line in fact.words:
+                    page.paragraph(plain(line), indent=10)
     _lines(page, change, len(change.lines.lines) if full and change.lines else _LINES)
     for note in change.notes if full else ():
         page.paragraph(arrows(note), indent=8, style="dim")
@@ -116,6 +122,7 @@ def _deltas(change: Change, *, opcodes: bool, full: bool) -> list[str]:
         f"{name} {scalar(moved.before)}{ARROW}{scalar(moved.after)}"
         for named in (deltas.metadata, deltas.facts)
         for name, moved in sorted(named.items())
+        if not isinstance(moved, ToldMove)
     ]
     parts += [
         f"{name.replace('_', ' ')} {signed(value)}"

@@ -1,0 +1,263 @@
+"""Finds the numeric path of a kernel: runs it on symbols, and reads its outputs' expressions."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sassay.errors import SassayError
+from sassay.machine.load import load_program
+from sassay.machine.path.formula import Formulas, rounds
+from sassay.machine.path.launch import SIZES, NoLaunchError, canonical_launch
+from sassay.machine.path.words import describe_path
+from sassay.machine.symbolic import run_symbolic
+from sassay.model.fact import UNKNOWN, Fact
+from sassay.model.numeric_path import (
+    NumericPath,
+    OutputPath,
+    PathAnswer,
+    Reduction,
+    Rounding,
+)
+from sassay.sources.record_cache import RecordCache, analysis_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sassay.machine.path.reduce import Tree
+    from sassay.machine.program import Program
+    from sassay.machine.symbolic import Expression, SymbolicResult
+    from sassay.machine.types import Array
+    from sassay.model.code import CodeStore
+    from sassay.model.kernel import Kernel
+
+NUMERIC_PATH = "numeric_path"
+"""Fact: the digest of a kernel's numeric path, or `unknown`; its lines say what it is."""
+
+VERSION = "3"
+"""Of this analysis; answers of another one are not used."""
+
+_APPROXIMATE = ("approx", "full")
+
+
+class NumericPaths:
+    """Finds numeric paths, each different code once.
+
+    Args:
+        store: Where the code is.
+        folder: Where answers are kept between runs; None for the user's cache.
+    """
+
+    def __init__(self, store: CodeStore, folder: Path | None = None) -> None:
+        self._store = store
+        self._records = RecordCache(
+            folder or analysis_folder(), f"numeric-path-{VERSION}", PathAnswer
+        )
+        self._known: dict[str, PathAnswer] = {}
+
+    def answer(self, kernel: Kernel) -> PathAnswer:
+        """The numeric path of a kernel, or why there is none.
+
+        Args:
+            kernel: Which kernel.
+        """
+        if kernel.code.ptx is None:
+            return PathAnswer(None, "the capture holds no PTX of it")
+        spec = kernel.specialization
+        named = (
+            kernel.symbol,
+            kernel.code.ptx,
+            repr(list(spec.signature.items())),
+            repr(sorted(spec.constants.items())),
+            repr((kernel.launch.block, kernel.launch.warps, kernel.metadata.get("shared"))),
+        )
+        key = hashlib.sha256("\0".join(named).encode()).hexdigest()
+        if key not in self._known:
+            found = self._records.load(key)
+            if found is None:
+                found = self._find(kernel, kernel.code.ptx)
+                self._records.save(key, found)
+            self._known[key] = found
+        return self._known[key]
+
+    def facts(self, kernel: Kernel) -> dict[str, Fact]:
+        """The facts of a kernel."""
+        if kernel.code.ptx is None:
+            return {}
+        found = self.answer(kernel)
+        if found.path is None:
+            return {NUMERIC_PATH: Fact(UNKNOWN, (found.reason,))}
+        return {NUMERIC_PATH: Fact(found.path.digest, describe_path(found.path))}
+
+    def _find(self, kernel: Kernel, ref: str) -> PathAnswer:
+        try:
+            text = self._store.ptx(ref)
+            program = load_program(text, kernel.symbol, artifact=kernel.symbol)
+            return PathAnswer(numeric_path(kernel, program))
+        except NoLaunchError as error:
+            return PathAnswer(None, str(error))
+        except SassayError as error:
+            return PathAnswer(None, error.message)
+
+
+def numeric_path(kernel: Kernel, program: Program) -> NumericPath:
+    """The numeric path of a kernel.
+
+    Args:
+        kernel: As captured.
+        program: Its PTX, lowered.
+
+    Raises:
+        NoLaunchError: No launch can be derived, or none that the kernel survives.
+        SassayError: The symbolic mode cannot run it.
+    """
+    trap = ""
+    for size in SIZES:
+        launch, leaves, words = canonical_launch(kernel, program, size)
+        result = run_symbolic(program, launch, leaves=leaves)
+        if result.trap is None:
+            names = {position: leaf.name for position, leaf in leaves.items()}
+            return _read(result, names, words)
+        trap = f"{result.trap.kind} at line {result.trap.line}: {result.trap.instruction}"
+        if result.trap.kind != "out-of-bounds":
+            break
+    raise NoLaunchError(f"the derived launch ends in a trap, {trap}")
+
+
+def _read(result: SymbolicResult, names: dict[int, str], words: str) -> NumericPath:
+    outputs = []
+    for position, (hashes, written) in enumerate(zip(result.outputs, result.written, strict=True)):
+        if hashes is not None and written is not None and written.any():
+            outputs.append(_output(result, position, names[position], (hashes, written)))
+    if not outputs:
+        raise NoLaunchError("it writes nothing in the derived launch")
+    digest = _digest(*(f"{each.name} {each.digest}".encode() for each in outputs))
+    caveats = tuple(each.message for each in result.caveats)
+    return NumericPath(tuple(outputs), digest, words, caveats)
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.blake2b(b"\0".join(parts), digest_size=6).hexdigest()
+
+
+def _output(
+    result: SymbolicResult, position: int, name: str, what: tuple[Array, Array]
+) -> OutputPath:
+    hashes, written = (each.reshape(-1) for each in what)
+    places = np.flatnonzero(written)
+    digest = _digest(places.astype("<i8").tobytes(), hashes[places].astype("<u8").tobytes())
+    formulas = Formulas()
+    root = _telling(result, position, places, formulas)
+    nodes = list(_shown(root, formulas))
+    seen: set[int] = set()
+    distinct = []
+    for node in nodes:
+        shape = formulas.shape(node)
+        if shape not in seen:
+            seen.add(shape)
+            distinct.append(node)
+    users = _users(nodes, formulas)
+    approximations: dict[str, int] = {}
+    for node in distinct:
+        if any(each in node.operation.split(".") for each in _APPROXIMATE):
+            approximations[node.operation] = approximations.get(node.operation, 0) + 1
+    return OutputPath(
+        name=name,
+        formula=formulas.text(root),
+        reductions=tuple(
+            _reduction(node, tree, formulas)
+            for node in distinct
+            if (tree := formulas.tree(node)) is not None
+        ),
+        roundings=tuple(
+            _rounding(node, to, formulas, users.get(formulas.shape(node), "store"))
+            for node in distinct
+            if (to := rounds(node.operation)) is not None
+        ),
+        approximations=dict(sorted(approximations.items())),
+        fused=sum(
+            node.operation.startswith("fma") and formulas.tree(node) is None for node in distinct
+        ),
+        constants=tuple(sorted({node.name for node in distinct if node.operation == "constant"})),
+        digest=digest,
+    )
+
+
+def _telling(
+    result: SymbolicResult, position: int, places: Array, formulas: Formulas
+) -> Expression:
+    """The expression of an element that stands for the others: the commonest shape of a few."""
+    chosen = sorted({int(places[at * (len(places) - 1) // 4]) for at in range(5)})
+    roots = [result.explain(position, each) for each in chosen]
+    shapes = [formulas.shape(root) for root in roots]
+    best = max(range(len(roots)), key=lambda at: (shapes.count(shapes[at]), -at))
+    return roots[best]
+
+
+def _shown(root: Expression, formulas: Formulas) -> Iterator[Expression]:
+    """The nodes that a formula shows, operands before what uses them."""
+    seen: set[int] = set()
+    stack = [(root, False)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            stack += [(each, False) for each in reversed(formulas.parts(node))]
+
+
+def _users(nodes: list[Expression], formulas: Formulas) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for node in reversed(nodes):
+        tree = formulas.tree(node)
+        use = tree.what if tree else node.operation
+        if node.operation.startswith("cvt") and rounds(node.operation) is None:
+            # Widening changes nothing: what counts is what uses it.
+            use = found.get(formulas.shape(node), "store")
+        for each in formulas.parts(node):
+            found.setdefault(formulas.shape(each), use)
+    return found
+
+
+def _rounding(node: Expression, to: str, formulas: Formulas, then: str) -> Rounding:
+    text = formulas.text(node)
+    what = text.removeprefix(f"{to}(").removesuffix(")") if text.startswith(f"{to}(") else text
+    return Rounding(to, node.operation, what, then, node.place.rpartition("/")[2])
+
+
+def _reduction(node: Expression, tree: Tree, formulas: Formulas) -> Reduction:
+    return Reduction(
+        what=tree.what,
+        term=formulas.title(tree),
+        operation=tree.joined,
+        fused=any(fused for _, fused in tree.terms),
+        terms=len(tree.terms),
+        levels=tree.levels,
+        spacing=_spacing(tree),
+        place=node.place.rpartition("/")[2],
+    )
+
+
+def _spacing(tree: Tree) -> int | None:
+    """How far apart the elements are that a thread takes one after the other."""
+    places = []
+    for node, fused in tree.first:
+        roots = node.operands[:2] if fused else (node,)
+        inputs = [
+            (each.name, each.index)
+            for root in roots
+            for each in root.walk()
+            if each.operation == "input" and each.index is not None
+        ]
+        if not inputs:
+            return None
+        # Of several inputs always the same one, whatever their order in a product.
+        places.append(min(inputs)[1])
+    steps = {b - a for a, b in itertools.pairwise(places)}
+    return steps.pop() if len(steps) == 1 else None
