@@ -10,7 +10,7 @@ import json
 import re
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.structure.files import File
 
@@ -28,8 +28,29 @@ ROOT_PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
-EXAMPLES = ("router", "tma_gate", "ampere_hopper", "minimal")
+EXAMPLES = ("router", "tma_gate", "ampere_hopper", "parity", "minimal")
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """List the pages of a folder where the navigation names one, such as `rules/`."""
+    config.nav = _listed(config.nav)
+    return config
+
+
+def _listed(node: Any) -> Any:  # nested lists and mappings, as YAML has them
+    if isinstance(node, dict):
+        return {name: _listed(child) for name, child in node.items()}
+    if not isinstance(node, list):
+        return node
+    found = []
+    for child in node:
+        if isinstance(child, str) and child.endswith("/"):
+            pages = sorted((ROOT / "docs" / child).glob("*.md"))
+            found += [{page.stem: f"{child}{page.name}"} for page in pages]
+        else:
+            found.append(_listed(child))
+    return found
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
