@@ -131,6 +131,8 @@ class Lanes:
         self._values = values
         self._divergence = divergence
         self._forms: dict[int, Form | None] = {}
+        self._addresses: dict[tuple[int, int], Form | None] = {}
+        self._active: dict[tuple[int, bool, int], _Lanes] = {}
         self._opaque: set[int] = set()
         self._knows_rows = _one_dimensional(values, launch)
         self._specials = _specials(launch)
@@ -143,6 +145,12 @@ class Lanes:
             op: The instruction.
             which: The number of the address among its operands.
         """
+        key = (op.index, which)
+        if key not in self._addresses:
+            self._addresses[key] = self._address(op, which)
+        return self._addresses[key]
+
+    def _address(self, op: Op, which: int) -> Form | None:
         values = self._values
         form = self.form(values.address(op, which))
         offset = _number(op.addresses[which].offset)
@@ -167,10 +175,16 @@ class Lanes:
 
     def active(self, op: Op) -> NDArray[np.bool_]:
         """Lanes that may run an instruction: what is known to keep a lane away leaves it out."""
-        values = self._values
-        guard = values.guards[op.index]
-        found = self._predicate(guard)[int(op.negated)].copy() if guard >= 0 else _ALL.copy()
-        block = values.flow.block_of[op.index]
+        guard = self._values.guards[op.index]
+        block = self._values.flow.block_of[op.index]
+        known = self._active.get((guard, op.negated, block))
+        if known is None:
+            known = self._lanes(guard, block, negated=op.negated)
+            self._active[guard, op.negated, block] = known
+        return known
+
+    def _lanes(self, guard: int, block: int, *, negated: bool) -> _Lanes:
+        found = self._predicate(guard)[int(negated)].copy() if guard >= 0 else _ALL.copy()
         for branch in self._divergence.deciding(block):
             found &= self._through(branch, block)
         return found

@@ -176,11 +176,14 @@ class _Reader:
         data: list[str] = []
         inside: list[str] = []
         addresses: list[Address] = []
-        parts = _PART.findall(each.operands)
+        operands = each.operands
+        # Most instructions have nothing but names and numbers between their commas.
+        plain = "[" not in operands and "{" not in operands and "(" not in operands
+        parts = operands.split(", ") if plain else _PART.findall(operands)
         wanted = opcode.writes
         if opcode.head == "call":
             wanted = bool(parts) and parts[0].startswith("(")
-        for part in parts:
+        for part in parts if operands else ():
             words = self._words(scope, part)
             if part[0] == "[":
                 addresses.append(_address(words))

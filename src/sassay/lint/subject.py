@@ -107,6 +107,15 @@ class Subject:
         digits = "".join(c for c in self.kernel.arch.partition("_")[2] if c.isdigit())
         return int(digits or 0)
 
+    def has(self, start: str) -> bool:
+        """Whether an opcode of its PTX starts like this.
+
+        Args:
+            start: The first letters.
+        """
+        opcodes = self.function.opcodes if self.function is not None else ()
+        return any(name.startswith(start) for name in opcodes)
+
     def runs(self, op: Op) -> bool:
         """Whether control ever comes to an instruction."""
         return self.values.read[op.index] is not None

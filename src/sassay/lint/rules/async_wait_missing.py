@@ -48,6 +48,8 @@ def check(subject: Subject, options: Options) -> Iterator[Hit]:
         if subject.sass is not None:
             yield from _sass(subject.sass)
         return
+    if not subject.has("cp."):
+        return
     copies = [op for op in subject.ops if _is_copy(op) and subject.runs(op)]
     if copies:
         yield from _copies(subject, copies)

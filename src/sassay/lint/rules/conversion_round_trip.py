@@ -27,6 +27,8 @@ def _ends(op: Op) -> tuple[str, str] | None:
 
 def check(subject: Subject, options: Options) -> Iterator[Hit]:
     """One hit for each conversion whose input was just converted from what it gives."""
+    if not subject.has("cvt."):
+        return
     values = subject.values
     for op in subject.ops:
         ends = _ends(op)

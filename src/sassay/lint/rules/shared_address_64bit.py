@@ -29,7 +29,9 @@ def check(subject: Subject, options: Options) -> Iterator[Hit]:
     del options
     widths = subject.program.widths
     for op in subject.ops:
-        if any(widths.get(address.base) == _WIDE for address in shared_addresses(op)):
+        if op.addresses and any(
+            widths.get(address.base) == _WIDE for address in shared_addresses(op)
+        ):
             yield Hit(f"`{op.opcode.text}` takes its address from a 64-bit register", op)
 
 
