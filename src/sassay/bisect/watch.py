@@ -85,6 +85,11 @@ class FamilyWatch:
             self._states[place] = state
         return self._states[place]
 
+    @property
+    def opened(self) -> int:
+        """How many states were opened."""
+        return sum(state is not None for state in self._states.values())
+
     def diff(self, place: int) -> Diff | None:
         """The first state compared with the one at a place; None where either is missing."""
         first, other = self.state(0), self.state(place)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,7 @@ from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.output import Outputs, emit, source_root, write_stdout, write_whole
 from sassay.cli.text import shown
-from sassay.errors import SassayError
+from sassay.errors import SassayError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,6 +133,8 @@ def check_command(
 
     Exit status: 0 pass, 1 the verdict reached --fail-on, 2 sassay could not judge.
     """
+    import msgspec
+
     from sassay.baseline import read_baseline, teach_tiers
     from sassay.cli.judge import verdict_status
     from sassay.cli.session import Session, parse_groups
@@ -167,6 +171,11 @@ def check_command(
         )
         states = selected((known, candidate), options)
         diff = compare(states, session.store, session.disassembler, options)
+    # A step that would open the file as a state leads nowhere: it holds no code.
+    steps = [step for step in diff.next_steps if str(file) not in shlex.split(step)]
+    if any(pair.changed or pair.added or pair.removed for pair in diff.pairs):
+        steps.append(f"sassay baseline update {shlex.join([str(file), state])}")
+    diff = msgspec.structs.replace(diff, next_steps=tuple(steps))
     check = evaluate(loaded, states, diff, today=resolve_today(today), groups=groups)
     rendering = "summary" if summary else "full" if full else check.rendering
     report = Report(
@@ -194,7 +203,16 @@ def _opened(session: Session, state: str, archs: Sequence[str], families: Sequen
     opened = session.open(state, archs=tuple(archs))
     if not families:
         return opened
-    from sassay.diff import DiffOptions, selected
+    import msgspec
 
-    (narrowed,) = selected((opened,), DiffOptions(families=tuple(families)))
-    return narrowed
+    kernels = tuple(
+        kernel
+        for kernel in opened.kernels
+        if any(fnmatchcase(kernel.family, glob) for glob in families)
+    )
+    if not kernels:
+        raise UsageError(
+            f"no family matches {', '.join(families)}",
+            hint="sassay show STATE lists them; globs are anchored and case-sensitive",
+        )
+    return msgspec.structs.replace(opened, kernels=kernels)

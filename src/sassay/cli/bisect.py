@@ -168,7 +168,7 @@ def bisect_command(
                 artifact=labels[place],
                 hint="the first and the last state must be there",
             ) from error
-        opened = len({place for answer in answers for place in answer.turn.asked})
+        opened = watch.opened
         failures = dict(made.failures) if made else {}
     text = (
         _json(answers, labels, opened, failures)

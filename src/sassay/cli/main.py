@@ -22,6 +22,7 @@ from sassay.cli import (
     check,
     compile_,
     diff,
+    explain,
     lint,
     parity,
     policy,
@@ -87,6 +88,9 @@ app.command("parity", short_help="Judge parity contracts: kernels that must give
 )
 app.command("probe", short_help="Count how often two selection steps choose differently.")(
     probe.probe_command
+)
+app.command("explain", short_help="Show what a finding rests on, down to its instructions.")(
+    explain.explain_command
 )
 app.command("bisect", short_help="Find the first state in which something turned.")(
     bisect.bisect_command

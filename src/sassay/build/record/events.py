@@ -216,12 +216,12 @@ def _rejected(
     }
     for each in found.values():
         entry = each[0].entry
+        if all(one.file and (Path(one.file).parent.parent, one.name) in templates for one in each):
+            losers.add(entry)  # whichever of its launches won while it was timed
         if entry in winners:
             continue
         timed_only = all(one.benchmark for one in each)
         if timed_only and (each[0].file, each[0].qualname) in decided:
-            losers.add(entry)
-        if all(one.file and (Path(one.file).parent.parent, one.name) in templates for one in each):
             losers.add(entry)
     return frozenset(losers)
 

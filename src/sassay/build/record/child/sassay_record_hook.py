@@ -64,6 +64,7 @@ _PACKAGES = (
 _MAX_TEXT = 4096
 _state = threading.local()
 _kept: set[str] = set()
+_descended: set[str] = set()
 _defaults: dict[str, dict[str, Any]] = {}
 
 
@@ -308,7 +309,10 @@ def _patch_inductor(module: Any) -> None:
     def coordinate_descent_tuning(self: Any, launcher: Any, *args: Any, **kwargs: Any) -> Any:
         with _benchmark():  # it compiles one neighbour after another
             result = descend(self, launcher, *args, **kwargs)
-        _guarded(log)("tuned", tried=_hashes([launcher]), kept=_hashes([result]))
+        # Called at every launch of what is not tuned so: most calls choose nothing.
+        if result is not launcher or self.fn.__name__ not in _descended:
+            _descended.add(self.fn.__name__)
+            _guarded(log)("tuned", tried=_hashes([launcher]), kept=_hashes([result]))
         return result
 
     tuner.autotune_to_one_config = autotune_to_one_config
