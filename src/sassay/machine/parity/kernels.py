@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sassay.errors import UsageError
 from sassay.machine.load import load_program
+from sassay.machine.types import TYPES
 
 if TYPE_CHECKING:
     from sassay.machine.parity.contract import Step
@@ -64,16 +65,32 @@ class KernelCode:
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that a launch passes, in order."""
-        named = tuple(name for name, kind in self.signature.items() if kind != "constexpr")
-        return named or tuple(each.name for each in self.program.params)
+        """Names of the parameters that a launch passes, in order.
+
+        Raises:
+            UsageError: The names that the front end gives do not fit the parameters.
+        """
+        named = [(name, kind) for name, kind in self.signature.items() if kind != "constexpr"]
+        params = self.program.params
+        if not named:
+            return tuple(each.name for each in params)
+        fits = len(named) <= len(params) and all(
+            (kind.startswith("*") or kind.endswith("64")) == (TYPES[each.type].bits == 64)
+            for (_, kind), each in zip(named, params, strict=False)
+            if each.type in TYPES
+        )
+        if not fits:
+            raise UsageError(
+                f"the parameters of {self.symbol} are not in the order of its signature",
+                hint="give arguments as a list, or capture it again",
+            )
+        return tuple(name for name, _ in named)
 
     @property
-    def title(self) -> str:
-        """What tells it from its siblings."""
-        parts = [f"{key}={value}" for key, value in sorted(self.constants.items())]
-        kinds = [f"{key}: {value}" for key, value in self.signature.items() if value != "constexpr"]
-        return f"{self.symbol} [{self.arch}] {', '.join([*parts, *kinds])}".strip()
+    def facts(self) -> dict[str, Scalar]:
+        """What `where` may ask for."""
+        types = {key: value for key, value in self.signature.items() if value != "constexpr"}
+        return {"arch": self.arch, **self.options, **types, **self.constants}
 
 
 Kernels = Callable[[str, Sequence[str]], Sequence[KernelCode]]
@@ -141,13 +158,24 @@ class Chooser:
             return kept[0]
         asked = ", ".join(f"{key} = {value}" for key, value in where.items())
         words = f"{step.kernel!r}{f' with {asked}' if asked else ''}"
-        titles = "; ".join(each.title for each in (kept or found)[:_LISTED])
+        titles = "; ".join(_titles(kept or found)[:_LISTED])
         if not kept:
             raise UsageError(f"no instance of {words} in {step.origin}", hint=f"it has {titles}")
         raise UsageError(
             f"{len(kept)} kernels match {words} in {step.origin}",
             hint=f"narrow it with where or arch: {titles}",
         )
+
+
+def _titles(codes: Sequence[KernelCode]) -> list[str]:
+    """What tells some kernels from each other."""
+    keys = sorted({key for code in codes for key in code.facts})
+    apart = [key for key in keys if len({str(code.facts.get(key)) for code in codes}) > 1]
+    titles = [
+        ", ".join(f"{key} = {code.facts[key]}" for key in apart if key in code.facts) or code.symbol
+        for code in codes
+    ]
+    return list(dict.fromkeys(titles))
 
 
 def _named(code: KernelCode, glob: str) -> bool:
