@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from sassay.isa.sass import Disassembler
     from sassay.sources.context import Progress
 
+HELD_BYTES = 32 << 20
+"""Artifacts are held back until the state may turn out to be known, while they are so few."""
 _LEVEL_ORDER = {Level.ERROR: 0, Level.WARNING: 1, Level.NOTE: 2}
 
 
@@ -102,13 +104,16 @@ def build_state(
     cache = StateCache(analysis_folder())
     key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
     waiting: list[list[Artifact]] | None = []
+    held = 0
     with _without_collector(), contextlib.closing(builder):
         for group in _compilations(discovery, builder):
             for artifact in group:
                 key.add(artifact)
-            if waiting is not None and key.usable and not any(map(_passes, group)):
-                waiting.append(group)
-                continue
+            if waiting is not None and key.usable:
+                held += sum(map(_passing, group))
+                if held <= HELD_BYTES:
+                    waiting.append(group)
+                    continue
             for earlier in waiting or ():
                 builder.add(earlier)
             waiting = None
@@ -132,12 +137,13 @@ def build_state(
         return _adjusted(state, label, (), evidence or {}, environment or {})
 
 
-def _passes(artifact: Artifact) -> bool:
-    """Whether the bytes of an artifact are at hand only while it passes by."""
+def _passing(artifact: Artifact) -> int:
+    """Bytes of an artifact that are at hand only while somebody holds them."""
     if artifact.packed is None:
-        return bool(artifact.data)
+        return len(artifact.data)
     stored = artifact.packed.stored
-    return not (isinstance(stored, memoryview) and isinstance(stored.obj, mmap.mmap))
+    mapped = isinstance(stored, memoryview) and isinstance(stored.obj, mmap.mmap)
+    return 0 if mapped else len(stored)
 
 
 @contextlib.contextmanager
@@ -148,6 +154,7 @@ def _without_collector() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # or the first look for cycles goes through all of them once more
         if enabled:
             gc.enable()
 

@@ -13,7 +13,7 @@ import msgspec
 
 from sassay.capture.counting import SassFacts
 from sassay.capture.cubin_facts import Counts
-from sassay.isa.categories import category
+from sassay.isa.categories import CATEGORIES
 from sassay.model.artifact import Scalar, Source, SourceLocation, Toolchain
 from sassay.model.fact import Fact
 from sassay.model.kernel import (
@@ -25,7 +25,7 @@ from sassay.model.kernel import (
     Resources,
     Specialization,
 )
-from sassay.model.layers import Layer, Layered
+from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, State
 from sassay.sources.record_cache import RecordCache
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from sassay.model.artifact import Artifact
 
 
+_CATEGORY = {name: number for number, name in enumerate(CATEGORIES)}
+
+
 class _Name(msgspec.Struct, frozen=True, array_like=True):
     name: str
     symbol: str
@@ -46,6 +49,7 @@ class _Name(msgspec.Struct, frozen=True, array_like=True):
 
 class _Counted(msgspec.Struct, frozen=True, array_like=True):
     counts: Counts
+    categories: Counts
     spills: tuple[int, int]
 
 
@@ -142,6 +146,7 @@ def pack(state: State, store: CodeArchive) -> PackedState:
     counted, opcodes = _Table(), _opcodes(state)
     place = {opcode: number for number, opcode in enumerate(opcodes)}
     places: dict[str, str] = {}
+    sections: list[_Counted] = []
     rows = []
     for kernel in state.kernels:
         first = kernel.sources[0].path if kernel.sources else ""
@@ -155,7 +160,10 @@ def pack(state: State, store: CodeArchive) -> PackedState:
         number = -1
         if census is not None:
             spills = (resources.spill_load_bytes or 0, resources.spill_store_bytes or 0)
-            number = counted.number(_Counted(Counts.of(census, place), spills), code.sass)
+            number = counted.number(code.sass, code.sass)
+            if number == len(sections):
+                grouped = Counts.of(kernel.categories.sass or {}, _CATEGORY)
+                sections.append(_Counted(Counts.of(census, place), grouped, spills))
         name = _Name(kernel.name, kernel.symbol, kernel.family, kernel.specialization)
         rows.append(
             _Row(
@@ -182,8 +190,8 @@ def pack(state: State, store: CodeArchive) -> PackedState:
         )
     return PackedState(
         opcodes=opcodes,
-        counted=tuple(counted.items),  # type: ignore[arg-type]  # a table holds what it was given
-        names=tuple(names.items),  # type: ignore[arg-type]  # likewise
+        counted=tuple(sections),
+        names=tuple(names.items),  # type: ignore[arg-type]  # a table holds what it was given
         archs=tuple(archs.items),  # type: ignore[arg-type]  # likewise
         sources=tuple(sources.items),  # type: ignore[arg-type]  # likewise
         toolchains=tuple(toolchains.items),  # type: ignore[arg-type]  # likewise
@@ -208,7 +216,6 @@ def unpack(
         store: Where its code is asked for; what it counted before is shared.
         artifacts: All artifacts of the input.
     """
-    groups = [category(Layer.SASS, opcode) for opcode in packed.opcodes]
     known: list[SassFacts | None] = [None] * len(packed.counted)
     promised: dict[str, list[str]] = {}
     kernels = []
@@ -221,9 +228,12 @@ def unpack(
             if facts is None:
                 facts = store.counted.get(row.sass or "")
                 if facts is None:
-                    counts, spills = packed.counted[row.counted].counts, (0, 0)
-                    spills = packed.counted[row.counted].spills
-                    facts = SassFacts(counts.census(packed.opcodes), counts.grouped(groups), spills)
+                    held = packed.counted[row.counted]
+                    facts = SassFacts(
+                        held.counts.census(packed.opcodes),
+                        held.categories.census(CATEGORIES),
+                        held.spills,
+                    )
                     store.counted[row.sass or ""] = facts
                 known[row.counted] = facts
         for ref in (row.sass, row.ptx, row.lines):

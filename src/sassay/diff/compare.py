@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.capture.families import qualify_families
 from sassay.diff.changes import pair_changes
 from sassay.diff.comparability import comparability
+from sassay.diff.kept import KeptDiffs
 from sassay.diff.libraries import library_report
 from sassay.diff.lines import LineComparer
 from sassay.diff.memo import TierMemo
@@ -66,6 +67,22 @@ def compare(
             common, a baseline or glob that names nothing.
     """
     chosen = selected(states, options)
+    kept = KeptDiffs(options, chosen)
+    known = kept.load()
+    if known is not None:
+        return known
+    diff = _compare(states, chosen, store, disassembler, options)
+    kept.save(diff)
+    return diff
+
+
+def _compare(
+    states: Sequence[State],
+    chosen: Sequence[State],
+    store: CodeStore,
+    disassembler: Disassembler,
+    options: DiffOptions,
+) -> Diff:
     positions = _positions([state.label for state in chosen], options.baseline)
     labels = [(chosen[one].label, chosen[other].label) for one, other in positions]
     groups = [group_kernels(state, options.across_arch) for state in chosen]

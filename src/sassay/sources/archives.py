@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +18,7 @@ from sassay.sources.layouts import packages_in
 from sassay.sources.triton import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from sassay.containers.fatbin_stream import Stream
@@ -57,9 +60,28 @@ def open_archive(
             continue
         context.counts["files"] += 1
         folders.setdefault(folder, {})[name] = _member_entry(f"{prefix}{path}", members[path])
+    _hash_ahead(folders)
     for folder in sorted(folders):
         path = f"{prefix}{folder}"
         yield ArchiveFolder(path=path, label=label, entries=folders[folder])
+
+
+def _hash_ahead(folders: Mapping[str, dict[str, Entry]]) -> None:
+    """Take the fingerprints of large members side by side; they are asked for one by one."""
+    large = [
+        (entries, name, entry)
+        for _, entries in sorted(folders.items())
+        for name, entry in entries.items()
+        if entry.fingerprint is not None and entry.size >= STREAM_FROM
+    ]
+    if len(large) < 2:
+        return
+    pool = ThreadPoolExecutor(max_workers=max(2, min(4, os.cpu_count() or 1)))
+    for entries, name, entry in large:
+        if entry.fingerprint is not None:
+            ahead = pool.submit(entry.fingerprint)
+            entries[name] = replace(entry, fingerprint=ahead.result)
+    pool.shutdown(wait=False)
 
 
 class ArchiveFolder(Folder):

@@ -30,7 +30,7 @@ MAX_CACHE_BYTES = 1 << 30
 """All records together, packed."""
 TRIM_SECONDS = 3600.0
 """The bound is looked after once in so long."""
-_ANALYZERS = ("model", "containers", "sources", "isa", "capture")
+_ANALYZERS = ("model", "containers", "sources", "isa", "capture", "diff")
 _STAMP = ".trimmed"
 _CHECKSUM_BYTES = 32
 
