@@ -63,16 +63,19 @@ class Field(msgspec.Struct, frozen=True, array_like=True, order=True):
         start: Its lowest bit.
         width: Its bits.
         form: A `Form`.
+        inverted: Whether its bits are turned round: zeros for P7, which is PT (the predicate
+            behind the address of an `LDG`).
     """
 
     register_class: int
     start: int
     width: int
     form: int
+    inverted: bool = False
 
     @property
     def zero(self) -> int:
-        """The value that names no register; -1 where every value does."""
+        """The number that names no register; -1 where every number does."""
         return (1 << self.width) - 1 if CLASSES[self.register_class] in ZERO_CLASSES else -1
 
     def mask(self) -> int:
@@ -81,10 +84,13 @@ class Field(msgspec.Struct, frozen=True, array_like=True, order=True):
 
     def value(self, word: int) -> int:
         """The register's number in a word."""
-        return word >> self.start & (1 << self.width) - 1
+        ones = (1 << self.width) - 1
+        return (word >> self.start & ones) ^ (ones if self.inverted else 0)
 
     def put(self, word: int, value: int) -> int:
         """The word with another register."""
+        if self.inverted:
+            value ^= (1 << self.width) - 1
         return (word & ~self.mask()) | value << self.start
 
 

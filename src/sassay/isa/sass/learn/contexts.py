@@ -65,11 +65,12 @@ class Reader:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a register was found: class, lowest bit, form."""
+    """Where a register was found: class, lowest bit, form, whether its bits are turned round."""
 
     register_class: int
     start: int
     form: int
+    inverted: bool
 
 
 @dataclass
@@ -133,7 +134,7 @@ def context(word: int, bits: Iterable[int], reader: Reader) -> Context | None:
     plain = reader.printed(word)
     if plain is None:
         return None
-    starts: list[set[int]] = [set() for _ in plain.registers]
+    starts: list[set[tuple[int, bool]]] = [set() for _ in plain.registers]
     found = Context(word, None)
     odd = False
     for bit in bits:
@@ -151,14 +152,15 @@ def context(word: int, bits: Iterable[int], reader: Reader) -> Context | None:
             changed = True
             start = bit - step.bit_length() + 1
             odd |= bool(step & step - 1) or start < FIRST_BIT
-            starts[place].add(start)
+            starts[place].add((start, (two.number > one.number) != (not word >> bit & 1)))
             key = (one.register_class, start)
             found.tops[key] = max(found.tops.get(key, 0), bit)
         if not changed:
             found.kinds[bit] = Kind.NOTHING
     if not odd and all(len(each) == 1 for each in starts):
         found.places = tuple(
-            Place(register.register_class, each.pop(), register.form)
+            Place(register.register_class, start, register.form, inverted)
             for register, each in zip(plain.registers, starts, strict=True)
+            for start, inverted in each
         )
     return found

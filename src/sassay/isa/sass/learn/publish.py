@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.isa.sass.learn.opcode import MAX_DECIDING, Opcode
-from sassay.isa.sass.tables.record import SCHEMA, ConditionRecord, OpcodeRecord, TableRecord
+from sassay.isa.sass.tables.record import (
+    NO_SHAPE,
+    SCHEMA,
+    ConditionRecord,
+    OpcodeRecord,
+    OpcodeShapes,
+    OperandRecord,
+    TableRecord,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from sassay.isa.sass.learn.splits import Shapes
 
 _HALF = (1 << 64) - 1
 
@@ -36,6 +46,26 @@ def table_of(opcodes: Iterable[Opcode], archs: Iterable[str], taught_by: str) ->
         names=names,
         opcodes=tuple(_record(opcode, table, places) for opcode, table in rows if table),
     )
+
+
+def operands_of(shapes: Mapping[int, Shapes], table: TableRecord) -> OperandRecord:
+    """What was learned of the operands of a family.
+
+    Args:
+        shapes: By opcode; those without any are left out.
+        table: The family's mnemonics.
+    """
+    every = tuple(sorted({shape for item in shapes.values() for shape in item.by_index.values()}))
+    places = {shape: place for place, shape in enumerate(every)}
+    opcodes = []
+    for key, item in sorted(shapes.items()):
+        if not item.by_index:
+            continue
+        chosen = np.full(1 << len(item.bits), NO_SHAPE, dtype="<u2")
+        for index, shape in item.by_index.items():
+            chosen[index] = places[shape]
+        opcodes.append(OpcodeShapes(key, item.bits, chosen.tobytes()))
+    return OperandRecord(SCHEMA, table.archs, table.taught_by, every, tuple(opcodes))
 
 
 def _record(opcode: Opcode, table: dict[int, str], places: dict[str, int]) -> OpcodeRecord:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from sassay.isa.sass.learn.families import Family, learn
 from sassay.isa.sass.learn.programs import Programs, at_hand
-from sassay.isa.sass.learn.publish import table_of
-from sassay.isa.sass.tables.record import SUFFIX, write_table
+from sassay.isa.sass.learn.publish import operands_of, table_of
+from sassay.isa.sass.learn.shapes import learn_shapes
+from sassay.isa.sass.tables.record import OPERAND_SUFFIX, SUFFIX, write_index, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from sassay.isa.sass.learn.splits import Shapes
 
 WORKERS = 2
 
@@ -39,6 +42,7 @@ def learn_all(out: Path, wanted: Sequence[str] | None, folder: Path, *, download
         jobs = [pool.submit(_learn_group, group, programs, out) for group in chosen if group]
         for job in jobs:
             job.result()
+    write_index(out)
 
 
 def _learn_group(archs: tuple[str, ...], programs: Programs, out: Path) -> None:
@@ -66,6 +70,17 @@ def _learn_group(archs: tuple[str, ...], programs: Programs, out: Path) -> None:
             families.append(family)
         else:
             family.archs.append(arch)
+    shapes: dict[int, Shapes] = {}
+    for family in families:
+        leader = family.archs[0]
+
+        def tell(text: str, arch: str = leader) -> None:
+            sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {arch}: {text}\n")
+
         table = table_of(family.explorer.opcodes.values(), family.archs, family.tool.release)
-        path = out / f"{family.archs[0]}{SUFFIX}"
-        say(f"{path.name} for {', '.join(table.archs)}: {write_table(table, path)} bytes")
+        path = out / f"{leader}{SUFFIX}"
+        tell(f"{path.name} for {', '.join(table.archs)}: {write_table(table, path)} bytes")
+        found = learn_shapes(table, leader, family.tool, tell, shapes)
+        shapes = {**found, **shapes}
+        path = out / f"{leader}{OPERAND_SUFFIX}"
+        tell(f"{path.name}: {write_table(operands_of(found, table), path)} bytes")

@@ -13,20 +13,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.isa.sass.learn.contexts import Context, Reader, bits_of, context, flips, some_words
-from sassay.isa.sass.learn.splits import Shapes, split
+from sassay.isa.sass.learn.splits import Shapes, fields_of, split
 from sassay.isa.sass.shape import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from sassay.isa.sass.learn.contexts import Place
     from sassay.isa.sass.shape import Shape
     from sassay.isa.sass.tables.record import OpcodeRecord, TableRecord
     from sassay.isa.sass.tools import Tool
 
 FIRST = 4
 """Contexts of every opcode, in which bits that decide the mnemonic are left alone."""
-MORE = 20
+MORE = 8
 """Further ones of an opcode whose contexts do not agree, by round."""
+SIBLINGS = 3
+"""Beside them, with other registers, of each way in which it was seen to show its registers."""
+MANNERS = 16
+"""Such ways of one opcode that are looked into."""
 PAIRS = 24
 """Pairs of words by which an opcode is doubted."""
 ROUNDS = 3
@@ -76,8 +81,11 @@ def learn_shapes(
     _doubt(new, chosen, reader)
     for number in range(ROUNDS):
         again = [s for s in new if s.failed or _incomplete(s.shapes)]
-        words = {s.opcode.key: [*s.failed, *some_words(s.opcode, MORE, chosen)] for s in again}
-        _study(again, words, reader)
+        words = {
+            s.opcode.key: [*s.failed, *_siblings(s, chosen), *some_words(s.opcode, MORE, chosen)]
+            for s in again
+        }
+        _study(again, words, reader, few=not number)
         _doubt(students, chosen, reader)
         new += [s for s in students if s.failed and s not in new]
         failures = sum(bool(s.failed) for s in students)
@@ -97,6 +105,30 @@ def learn_shapes(
 
 def _incomplete(shapes: Shapes) -> bool:
     return len(shapes.by_index) < 1 << len(shapes.bits)
+
+
+def _siblings(student: _Student, chosen: random.Random) -> list[int]:
+    """Words with other registers, none of them RZ or PT, of each way to show registers.
+
+    A rare way, such as an address without a descriptor, is then seen often enough to tell what
+    bit makes it.
+    """
+    fields = fields_of(student.contexts)
+    first: dict[tuple[Place, ...], Context] = {}
+    for item in student.contexts:
+        if item.places is not None:
+            first.setdefault(item.places, item)
+    found = []
+    for places, item in list(first.items())[:MANNERS]:
+        shown = {fields[place] for place in places}
+        hidden = {each for each in fields.values() if each.value(item.word) == each.zero}
+        for _ in range(SIBLINGS):
+            word = item.word
+            for each in sorted(hidden - shown) + sorted(shown):
+                numbers = range((1 << each.width) - (each.zero >= 0))
+                word = each.put(word, chosen.choice(numbers))
+            found.append(word)
+    return found
 
 
 def _study(

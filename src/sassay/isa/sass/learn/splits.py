@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_SPLITS = 6
 FEWEST = 2
 """Contexts from which a shape is taken; doubt follows."""
+_TELLING = frozenset({Kind.MNEMONIC, Kind.OTHER})
+"""What a bit that chooses changes, in one context at least."""
 _WIDTHS = {"R": (8,), "UR": (6, 8), "P": (3,), "UP": (3,)}
 
 
@@ -49,17 +51,18 @@ class Shapes:
         return self.by_index.get(self.index(word))
 
 
-def split(contexts: Sequence[Context]) -> Shapes:
-    """Find the bits that choose, one at a time, the most telling first."""
+def fields_of(contexts: Sequence[Context]) -> dict[Place, Field]:
+    """Every register field that some context showed."""
     tops: dict[tuple[int, int], int] = {}
     for item in contexts:
         for key, top in item.tops.items():
             tops[key] = max(tops.get(key, 0), top)
-    fields = {
-        place: _field(place, tops)
-        for item in contexts
-        for place in item.places or ()
-    }  # fmt: skip
+    return {place: _field(place, tops) for item in contexts for place in item.places or ()}
+
+
+def split(contexts: Sequence[Context]) -> Shapes:
+    """Find the bits that choose, one at a time, the most telling first."""
+    fields = fields_of(contexts)
     leaves: list[tuple[dict[int, int], Shape]] = []
     _grow(list(contexts), fields, {}, leaves)
     bits = tuple(sorted({bit for path, _ in leaves for bit in path}))
@@ -78,7 +81,7 @@ def _field(place: Place, tops: dict[tuple[int, int], int]) -> Field:
     seen = tops[place.register_class, place.start] - place.start + 1
     widths = _WIDTHS.get(CLASSES[place.register_class], ())
     width = next((width for width in widths if width >= seen), seen)
-    return Field(place.register_class, place.start, width, place.form)
+    return Field(place.register_class, place.start, width, place.form, place.inverted)
 
 
 def _grow(
@@ -136,6 +139,9 @@ def _kinds(contexts: list[Context], order: list[Field]) -> str:
 def _best(contexts: list[Context], fields: dict[Place, Field], path: dict[int, int]) -> int | None:
     """The bit that tells most about which registers are shown."""
     everything = set(fields.values())
+    registers = 0
+    for each in everything:
+        registers |= each.mask()
     labelled = [
         (item.word, signature)
         for item in contexts
@@ -143,9 +149,13 @@ def _best(contexts: list[Context], fields: dict[Place, Field], path: dict[int, i
     ]
     before = _entropy([label for _, label in labelled])
     best: tuple[float, int] | None = None
-    for bit in range(FIRST_BIT, LAST_BIT):
-        if bit in path:
-            continue
+    telling = {
+        bit
+        for item in contexts
+        for bit, kind in item.kinds.items()
+        if kind in _TELLING and not registers >> bit & 1
+    }
+    for bit in sorted(telling - set(path)):
         sides: tuple[list[object], list[object]] = ([], [])
         for word, label in labelled:
             sides[word >> bit & 1].append(label)

@@ -94,6 +94,7 @@ class OperandDecoder:
         shift = (starts & 63).astype(np.uint64)
         numbers = (np.where(starts >= 64, high, low) >> shift).astype(np.int64)
         numbers &= layout.masks[shapes]
+        numbers ^= layout.inverted[shapes]
         shown = numbers.astype(np.int32)
         shown[(shown == layout.zeros[shapes]) | (layout.masks[shapes] == 0)] = -1
         return Registers(shown, layout.classes[shapes], layout.forms[shapes])
@@ -118,6 +119,7 @@ class _Layout:
         size = (len(shapes), max((len(shape.fields) for shape in shapes), default=0))
         self.starts = np.zeros(size, dtype=np.int16)
         self.masks = np.zeros(size, dtype=np.int64)
+        self.inverted = np.zeros(size, dtype=np.int64)
         self.zeros = np.full(size, -1, dtype=np.int32)
         self.classes = np.zeros(size, dtype=np.int8)
         self.forms = np.zeros(size, dtype=np.int8)
@@ -128,6 +130,7 @@ class _Layout:
             for column, each in enumerate(shape.fields):
                 self.starts[row, column] = each.start
                 self.masks[row, column] = (1 << each.width) - 1
+                self.inverted[row, column] = self.masks[row, column] if each.inverted else 0
                 self.zeros[row, column] = each.zero
                 self.classes[row, column] = each.register_class
                 self.forms[row, column] = each.form
