@@ -103,6 +103,19 @@ def operation(name: np.uint64, operands: Sequence[Array], *, commutes: bool = Fa
     return found
 
 
+_NOT = name_hash("not.pred") | _U(1)
+NAMES[int(_NOT)] = "not.pred"
+
+
+def opposite(predicate: Array) -> Array:
+    """The hash of the opposite of a predicate; twice is none, and one of the two is even."""
+    found = predicate ^ _NOT
+    tape = TAPE.get()
+    if tape is not None:
+        tape.operation(_NOT, found, [predicate])
+    return found
+
+
 def leaf(name: np.uint64, index: Array) -> Array:
     """The hash of elements of a buffer."""
     total = index.astype(np.uint64)

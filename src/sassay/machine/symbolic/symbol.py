@@ -225,7 +225,13 @@ def select(condition: Piece, new: Piece, old: Piece) -> Piece:
     """`new` where a predicate holds, `old` where it does not, their hash where it is not known."""
     if condition.hash is None:
         return choose(condition.value, new, old)  # type: ignore[arg-type] # known, so it has bits
-    joined = hashing.operation(IF, [condition.hashed(), new.hashed(), old.hashed()])
+    asked, first, second = condition.hashed(), new.hashed(), old.hashed()
+    # Of a predicate and its opposite one asks for the other, so that `p ? a : b` is `!p ? b : a`.
+    turned = (asked & np.uint64(1)) != 0
+    if turned.any():
+        asked = np.where(turned, hashing.opposite(asked), asked)
+        first, second = np.where(turned, second, first), np.where(turned, first, second)
+    joined = hashing.operation(IF, [asked, first, second])
     found = Piece(new.bits, joined, via=new.via or old.via)
     if condition.value is None or condition.known is None:
         return found
@@ -245,5 +251,5 @@ def negate(piece: Piece) -> Piece:
     if piece.hash is None:
         return Piece(1, value=~piece.value)  # type: ignore[operator] # known, so it has bits
     value = None if piece.value is None else ~piece.value
-    hash_ = hashing.operation(hashing.name_hash("not.pred"), [piece.hash])
+    hash_ = hashing.opposite(piece.hash)
     return Piece(1, hash_, value, piece.known, piece.via)
