@@ -9,8 +9,11 @@ import numpy as np
 
 from sassay.machine.parity.contract import Linear
 from sassay.machine.parity.execute import multiply
+from sassay.machine.path.reduce import reduction
+from sassay.machine.path.words import describe_levels
 from sassay.machine.run import run
 from sassay.machine.symbolic import Leaf, hashing, run_symbolic
+from sassay.model.numeric_path import Reduction
 from sassay.model.parity import Parting
 
 if TYPE_CHECKING:
@@ -28,8 +31,7 @@ if TYPE_CHECKING:
 _DEPTH = 4
 _WIDTH = 160
 _PATH = 4
-_TERMS = 3
-_MOST_TERMS = 1 << 20
+_FEW = 4
 
 
 @dataclass
@@ -211,10 +213,14 @@ def parting(left: Trace, right: Trace, buffer: str, element: int, case: Case) ->
     placed = [each for each in above if each[0].place and each[1].place][-1:]
     near_a = a if a is not None and a.place else placed[0][0] if placed else a
     near_b = b if b is not None and b.place else placed[0][1] if placed else b
+    left_words = nothing if a is None else words(a, shapes)
+    right_words = nothing if b is None else words(b, shapes)
+    if left_words == right_words:
+        right_words = f"the same form over other terms, or in another order: {right_words}"
     return Parting(
         path=tuple(each.label for each, _ in reversed(above[-_PATH:])),
-        left=nothing if a is None else words(a, shapes),
-        right=nothing if b is None else words(b, shapes),
+        left=left_words,
+        right=right_words,
         left_place="" if near_a is None else near_a.place,
         right_place="" if near_b is None else near_b.place,
         left_location=None if near_a is None else near_a.location,
@@ -272,37 +278,18 @@ def _form(root: Expression, known: dict[int, int]) -> int:
 
 def words(node: Expression, shapes: Mapping[str, tuple[int, ...]], depth: int = _DEPTH) -> str:
     """An expression in words, cut where it gets deep or long; a long sum by its terms."""
-    terms, levels = _terms(node)
-    if levels > 2:
-        shown = ", ".join(_words(each, shapes, 2) for each in terms[:_TERMS])
-        return f"a sum of {len(terms):,} terms in {levels} levels: {shown}, ..."
+    tree = reduction(node)
+    if tree is not None and len(tree.terms) > _FEW:
+        found = Reduction(
+            what=tree.what, term="", operation=tree.joined, fused=False, terms=len(tree.terms),
+            levels=tree.levels, spacing=None, place="",
+        )  # fmt: skip
+        return f"a {tree.what} of {len(tree.terms):,} terms: {describe_levels(found)}"
     for levels in range(depth, -1, -1):
         text = _words(node, shapes, levels)
         if len(text) <= _WIDTH:
             return text
     return f"{_words(node, shapes, 0)[:_WIDTH]}"
-
-
-def _terms(node: Expression) -> tuple[list[Expression], int]:
-    """What a sum adds up, from the left, and how many additions lie above the deepest term."""
-    terms: list[Expression] = []
-    deepest = 0
-    stack = [(node, 0)]
-    while stack:
-        each, level = stack.pop()
-        head = each.operation.partition(".")[0]
-        if head == "add":
-            stack += [(part, level + 1) for part in reversed(each.operands)]
-        elif head == "fma":
-            # The product is a term; the sum goes on in the addend.
-            terms.append(replace(each, operation="product", operands=each.operands[:2]))
-            stack.append((each.operands[2], level + 1))
-        else:
-            terms.append(each)
-            deepest = max(deepest, level)
-        if len(terms) > _MOST_TERMS:
-            break
-    return terms, deepest
 
 
 def _words(node: Expression, shapes: Mapping[str, tuple[int, ...]], depth: int) -> str:
