@@ -13,11 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from sassay.machine.hardware.words import WIDTHS, mixed_words
+
 HEADER = ".version 8.3\n.target {target}\n.address_size 64\n"
-WIDTHS = {
-    "f16": 16, "bf16": 16, "tf32": 32, "e4m3": 8, "e5m2": 8,
-    "f64": 64, "f32": 32, "s8": 8, "u8": 8, "s32": 32,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -156,6 +154,7 @@ def _warpgroup(probe: Probe, nb: int) -> list[str]:
     scales = {"f16": "1, 1, 0", "bf16": "1, 1, 0", "tf32": "1, 1", "e4m3": "1, 1", "e5m2": "1, 1"}
     scale = f", {scales[probe.a]}" if probe.a in scales else ""
     kinds = f"{probe.d}.{probe.a}.{probe.b}"
+    fragments = f"{_list('c', nc)}, {_list('a', 4)}"
     return [
         *lines,
         "    fence.proxy.async.shared::cta;",
@@ -164,63 +163,10 @@ def _warpgroup(probe: Probe, nb: int) -> list[str]:
         "    cvt.u64.u32 %rd4, %r5;",
         f"    or.b64 %rd5, %rd4, {fixed:#x};",
         "    wgmma.fence.sync.aligned;",
-        f"    wgmma.mma_async.sync.aligned.m64n16k{probe.k}.{kinds} {_list('c', nc)}, "
-        + f"{_list('a', 4)}, %rd5, 1{scale};",
+        f"    wgmma.mma_async.sync.aligned.m64n16k{probe.k}.{kinds} {fragments}, %rd5, 1{scale};",
         "    wgmma.commit_group.sync.aligned;",
         "    wgmma.wait_group.sync.aligned 0;",
     ]
-
-
-_FORMATS = {
-    "f16": (5, 10), "bf16": (8, 7), "tf32": (8, 23), "f32": (8, 23),
-    "e4m3": (4, 3), "e5m2": (5, 2), "f64": (11, 52),
-}  # fmt: skip
-
-
-def words(kind: str, warps: int, count: int, seed: int) -> np.ndarray[Any, np.dtype[Any]]:
-    """Operands of a type, by turns of five kinds.
-
-    Near one, within a few powers of two, of any finite exponent, of special values, of any bits.
-    """
-    random = np.random.default_rng(seed)
-    bits = WIDTHS[kind]
-    dtype = np.dtype(f"u{bits // 8}")
-    raw = (
-        random.integers(0, 1 << bits, (warps, count), dtype=np.uint64, endpoint=False)
-        if (bits < 64)
-        else random.integers(0, (1 << 64) - 1, (warps, count), dtype=np.uint64, endpoint=True)
-    )
-    if kind not in _FORMATS:
-        return raw.astype(dtype)
-    exponent, mantissa = _FORMATS[kind]
-    bias = (1 << (exponent - 1)) - 1
-    fraction = raw & np.uint64((1 << mantissa) - 1)
-    sign = raw & np.uint64(1 << (bits - 1))
-    mode = (np.arange(warps) % 5)[:, None]
-
-    def power(low: int, high: int) -> Any:
-        drawn = random.integers(low, high, (warps, count), endpoint=True, dtype=np.int64)
-        return drawn.astype(np.uint64) << np.uint64(mantissa)
-
-    top = (1 << exponent) - 1
-    near = sign | power(bias - 1, bias) | fraction
-    spread = sign | power(max(bias - 6, 0), min(bias + 6, top - 1)) | fraction
-    finite = sign | power(0, top - 1) | fraction
-    special = np.array(
-        [0, 1, 1 << mantissa, (1 << mantissa) - 1, bias << mantissa, (top << mantissa) - 1,
-         (bias + 1) << mantissa, (bias << mantissa) + 1, bias - 3 << mantissa, top << mantissa],
-        np.uint64,
-    )  # fmt: skip
-    odds = np.array([20, 5, 5, 5, 20, 1, 10, 20, 14, 0.05])
-    chosen = sign | random.choice(special, (warps, count), p=odds / odds.sum())
-    found: np.ndarray[Any, np.dtype[Any]] = np.select(
-        [mode == 0, mode == 1, mode == 2, mode == 3], [near, spread, finite, chosen], raw
-    )
-    # Few of the operands are of any bits, or every sum would be NaN.
-    calm = (mode == 4) & (random.integers(0, 40, (warps, count)) != 0)
-    found = np.where(calm, finite, found)
-    words_found: np.ndarray[Any, np.dtype[Any]] = found.astype(dtype)
-    return words_found
 
 
 def operands(probe: Probe, warps: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
@@ -228,7 +174,7 @@ def operands(probe: Probe, warps: int) -> list[np.ndarray[Any, np.dtype[Any]]]:
     seed = sum(map(ord, probe.name))
     sizes = (probe.m * probe.k, probe.k * probe.n, probe.m * probe.n)
     found = [
-        words(kind, warps, size, seed * 10 + at)
+        mixed_words(kind, (warps, size), seed * 10 + at)
         for at, (kind, size) in enumerate(zip((probe.a, probe.b, probe.d), sizes, strict=True))
     ]
     return [*found, np.zeros_like(found[2])]

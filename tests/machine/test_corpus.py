@@ -18,6 +18,7 @@ import pytest
 from tests.machine.references import REFERENCES
 
 from sassay.machine import Launch, load_program, run
+from sassay.machine.hardware.cases import make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,27 +32,6 @@ def _cases() -> Iterator[Any]:
         for number, launch in enumerate(launches):
             name = f"{sidecar.stem}-{launch['entry']}-{number}"
             yield pytest.param(sidecar.with_suffix(".ptx"), launch, id=name)
-
-
-def make(argument: dict[str, Any]) -> Any:
-    """An argument out of its description."""
-    if "value" in argument:
-        return argument["value"]
-    shape, kind = tuple(argument["shape"]), argument["make"]
-    if kind == "zeros":
-        return np.zeros(shape, argument["dtype"])
-    if kind == "count":
-        return np.arange(1, np.prod(shape) + 1).astype(argument["dtype"]).reshape(shape)
-    if kind == "powers":
-        return (2.0 ** (np.arange(np.prod(shape)) - 1)).astype(argument["dtype"]).reshape(shape)
-    random = np.random.default_rng(argument["seed"])
-    if kind == "bf16":
-        words = random.standard_normal(shape).astype(np.float32).view(np.uint32)
-        return (words >> np.uint32(16)).astype(np.uint16)
-    if kind.startswith("float"):
-        return (random.standard_normal(shape) * argument.get("scale", 1.0)).astype(kind)
-    info = np.iinfo(kind)
-    return random.integers(info.min, info.max, shape, dtype=kind, endpoint=True)
 
 
 @pytest.mark.parametrize(("module", "described"), list(_cases()))

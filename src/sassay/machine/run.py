@@ -130,13 +130,13 @@ def place_arguments(
             if isinstance(given, TensorMap):
                 content_bytes = given.encode(start)
         else:
-            content_bytes = _bytes_of(param, given, f"argument {index} of {program.name}")
+            content_bytes = bytes_of(param, given, f"argument {index} of {program.name}")
         space[offset : offset + len(content_bytes)] = np.frombuffer(content_bytes, np.uint8)
         kept.append((given, allocation))
     return space, kept
 
 
-def _bytes_of(param: Parameter, given: Any, what: str) -> bytes:
+def bytes_of(param: Parameter, given: Any, what: str) -> bytes:
     width = max(TYPES[param.type].bits // 8, 1) if param.type in TYPES else 8
     size = width * (1 if param.size is None else param.size)
     if isinstance(given, (bytes, np.ndarray)):
