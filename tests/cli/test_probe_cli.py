@@ -25,10 +25,13 @@ def test_the_router_flips_experts_and_says_why() -> None:
     assert whole["set_disagreement"]["low"] > 0
     assert 1 <= len(report["flip"]["values"]) <= 64
     assert set(report["flip"]["left"]) != set(report["flip"]["right"])
-    scaled = next(line for line in report["numeric"] if line.startswith("scaled: all elements"))
-    assert "cvt.rn.bf16.f32" in scaled  # the rounding that one state has and the other lacks
-    assert "common/norms.py" in scaled
-    assert "pre_revert/router.py" in scaled
+    lines = report["numeric"]
+    at = next(i for i, line in enumerate(lines) if line.startswith("scaled: all elements"))
+    assert lines[at + 1].startswith("left: ")
+    assert "cvt.rn.bf16.f32" in lines[at + 1]  # the rounding that the other state lacks
+    assert "common/norms.py" in lines[at + 1]
+    assert lines[at + 2].startswith("right: ")
+    assert "pre_revert/router.py" in lines[at + 2]
     schema = json.loads(run("schema", "probe").stdout)
     jsonschema.Draft202012Validator(schema).validate(report)
 

@@ -199,7 +199,8 @@ class ProbeReport(msgspec.Struct, frozen=True):
         kinds: By how the rows were made; `all` comes last.
         flip: The smallest input that flips an expert; None where nothing flipped.
         label: How far the machine's values can be trusted.
-        numeric: Outputs whose bits can differ, and why, in words.
+        numeric: Which buffers' bits can differ, and why, in words; what the sides compute follows
+            its buffer, after `left: ` and `right: `.
         verdict: Under the probe's own bounds.
         broken: Bounds that were passed, in words.
     """

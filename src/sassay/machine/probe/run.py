@@ -14,6 +14,7 @@ from sassay.machine.parity.execute import RANK, Case, Outcome, Sides
 from sassay.machine.parity.fill import buffers_of, random_of
 from sassay.machine.parity.formats import FORMATS, bits_of, text_of, values_of, words_of
 from sassay.machine.probe.compare import Chosen, Counts
+from sassay.machine.probe.explain import explain
 from sassay.machine.probe.rows import rows_of
 from sassay.machine.probe.shrink import shrink
 from sassay.machine.probe.spec import ROWS, ProbeSpec
@@ -211,49 +212,6 @@ class _Runner:
         if self._spec.left.python or self._spec.right.python:
             return ()
         try:
-            return numeric_lines(self._spec, self._sides, self._case(self._rows("normal", 0, 1)))
+            return explain(self._spec, self._sides, self._case(self._rows("normal", 0, 1)))
         except SassayError as error:
             return (f"the expressions could not be followed: {error}",)
-
-
-def numeric_lines(spec: ProbeSpec, sides: Sides, case: Case) -> tuple[str, ...]:
-    """What the expressions of one row say of each buffer that both sides write.
-
-    Args:
-        spec: The probe.
-        sides: Finds kernels.
-        case: One row.
-    """
-    from sassay.machine.parity.trace import parting, trace  # noqa: PLC0415 - heavy
-
-    left, right = trace(sides, spec.left, case), trace(sides, spec.right, case)
-    lines: list[str] = []
-    if left.trap or right.trap:
-        return (left.trap or right.trap,)
-    for name in case.buffers:
-        both = left.written[name] & right.written[name]
-        count = int(np.count_nonzero(both))
-        if not count:
-            continue
-        wrong = both & (left.hashes[name] != right.hashes[name])
-        number = int(np.count_nonzero(wrong))
-        if not number:
-            lines.append(f"{name}: the same bits for every input")
-            continue
-        if not case.formats[name].is_float:
-            lines.append(f"{name}: chosen by other instructions; the counts say how often it shows")
-            continue
-        product = left.products.get(name) or right.products.get(name)
-        if product is not None:
-            lines.append(f"{name}: follow from {product.x}, by a matrix product")
-            continue
-        element = int(np.argmax(wrong.reshape(-1)))
-        at = ", ".join(str(int(i)) for i in np.unravel_index(element, wrong.shape))
-        found = parting(left, right, name, element, case)
-        share = "all" if number == count else f"{number:,} of {count:,}"
-        lines.append(
-            f"{name}: {share} elements can differ; {name}[{at}] is "
-            f"{found.left} ({found.left_place or 'no line'}) on the left and "
-            f"{found.right} ({found.right_place or 'no line'}) on the right"
-        )
-    return tuple(lines)

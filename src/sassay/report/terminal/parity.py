@@ -168,7 +168,8 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
     if report.numeric:
         page.heading("Which bits can differ, and why")
         for line in report.numeric:
-            page.paragraph(line, indent=2, hang=4)
+            inner = line.startswith(("left: ", "right: "))
+            page.paragraph(line, indent=4 if inner else 2, hang=11 if inner else 4)
     page.blank()
     if report.label != "exact":
         page.paragraph(
