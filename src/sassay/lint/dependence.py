@@ -86,6 +86,11 @@ class Dependence:
         """The 64-bit parameters that an address is made of, loads not looked through."""
         return tuple(name for name in self.roots.spell(self.near[value]) if name in self._wide)
 
+    def scalars(self, value: int) -> tuple[str, ...]:
+        """The narrower parameters that an address is made of, loads not looked through."""
+        names = self.roots.spell(self.near[value])
+        return tuple(name for name in names if name in self._params and name not in self._wide)
+
     def loaded(self, mask: int) -> tuple[str, ...]:
         """Parameters, or `?`, through which the loads in a set of roots went."""
         names = self.roots.spell(mask)

@@ -14,7 +14,7 @@ LINT_TITLES: dict[str, str] = {
     "manual-staging": "A loop stages global memory into shared memory through registers.",
     "misaligned-access": "An access is wider than the address of some thread allows: it traps.",
     "new-spills": "The kernel spills registers, or keeps a stack frame, and did not before.",
-    "position-source": "The position of a write comes from another kind of place than expected.",
+    "position-source": "Where a write takes its position from: directly, or through a pointer.",
     "readonly-load": "A global load could be `.nc`: the kernel never writes through that pointer.",
     "shared-address-64bit": "A shared-memory address is held in a 64-bit register, not in 32 bits.",
     "store-one-place": "A store's address depends on no index: every thread writes one place.",

@@ -47,7 +47,7 @@ def _writes(subject: Subject, options: Options) -> Iterator[tuple[Op, str, str]]
             if _wanted(subject, name, options)
         ]
         how = f"`{op.opcode.head}` through `{subject.pointer(address)}`"
-        yield op, _kind(subject, loaded), how
+        yield op, _kind(subject, loaded, address), how
 
 
 def _reads(subject: Subject, options: Options) -> Iterator[tuple[Op, str, str]]:
@@ -62,7 +62,7 @@ def _reads(subject: Subject, options: Options) -> Iterator[tuple[Op, str, str]]:
             name for name in subject.dependence.pointers(address) if _wanted(subject, name, options)
         ]
         if names:
-            yield op, _kind(subject, names), f"`{op.opcode.head}`"
+            yield op, _kind(subject, names, address), f"`{op.opcode.head}`"
 
 
 def _wanted(subject: Subject, name: str, options: Options) -> bool:
@@ -70,9 +70,11 @@ def _wanted(subject: Subject, name: str, options: Options) -> bool:
     return any(fnmatchcase(shown, glob.lower()) for glob in options.text("parameters").split())
 
 
-def _kind(subject: Subject, loaded: list[str]) -> str:
+def _kind(subject: Subject, loaded: list[str], address: int) -> str:
     if not loaded:
-        return DIRECT
+        names = subject.dependence.scalars(address)
+        shown = ", ".join(f"`{subject.parameters.get(name, name)}`" for name in names)
+        return f"{DIRECT}, from {shown}" if shown else DIRECT
     shown = ", ".join(f"`{subject.parameters.get(name, name)}`" for name in loaded)
     return f"{INDIRECT}, read through {shown}"
 
