@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NUMERIC_PATH = "numeric_path"
 """Fact: the digest of a kernel's numeric path, or `unknown`; its lines say what it is."""
 
-VERSION = "3"
+VERSION = "4"
 """Of this analysis; answers of another one are not used."""
 
 _APPROXIMATE = ("approx", "full")
@@ -260,4 +260,4 @@ def _spacing(tree: Tree) -> int | None:
         # Of several inputs always the same one, whatever their order in a product.
         places.append(min(inputs)[1])
     steps = {b - a for a, b in itertools.pairwise(places)}
-    return steps.pop() if len(steps) == 1 else None
+    return abs(steps.pop()) if len(steps) == 1 else None
