@@ -18,6 +18,7 @@ from sassay.isa.sass.tables.record import (
     INDEX_NAME,
     OPERAND_SUFFIX,
     SUFFIX,
+    OperandRecord,
     TableIndex,
     TableRecord,
     read_operands,
@@ -56,11 +57,17 @@ def _decoder(leader: str) -> TableDecoder:
 
 
 @cache
-def _operands(leader: str) -> OperandDecoder | None:
+def _operand_record(leader: str) -> OperandRecord | None:
     name = f"{leader}{OPERAND_SUFFIX}"
     if not resources.files(__package__).joinpath(_DATA, name).is_file():
         return None
-    return OperandDecoder(read_operands(_read(name), artifact=name))
+    return read_operands(_read(name), artifact=name)
+
+
+@cache
+def _operands(leader: str) -> OperandDecoder | None:
+    record = _operand_record(leader)
+    return OperandDecoder(record) if record is not None else None
 
 
 def shipped_archs() -> tuple[str, ...]:
@@ -82,6 +89,16 @@ def shipped_table(arch: str) -> TableRecord:
         FormatError: if the file of a table is damaged.
     """
     return _table(_index().leaders[arch])
+
+
+def shipped_operands(arch: str) -> OperandRecord | None:
+    """What was learned of the operands of an architecture, as it lies on disk.
+
+    Raises:
+        FormatError: if the file is damaged.
+    """
+    leader = _index().leaders.get(arch)
+    return _operand_record(leader) if leader else None
 
 
 def decoder_for(arch: str) -> TableDecoder | None:
