@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
 import pytest
-from tests.lint.cases import kernel_of, subject_of
+from tests.lint.cases import FOLDER, kernel_of, subject_of
 
+from sassay.errors import FormatError
 from sassay.isa import ptx
 from sassay.lint import RULE_IDS, find_rule, graph
 from sassay.lint.limits import TooLargeError
-
-if TYPE_CHECKING:
-    from sassay.lint.subject import Subject
+from sassay.lint.subject import Subject
 
 HEAD = ".version 8.4\n.target sm_90\n.address_size 64\n"
 
@@ -211,3 +209,26 @@ def test_equal_text_gives_equal_answers() -> None:
     for one, other in pairwise([lint_all(first), lint_all(second), lint_all(entry(text))]):
         assert one == other
     assert kernel_of(ptx.read_module(HEAD + ".entry k(){ret;}", artifact="t").entries[0]).id
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nonsense_ends_in_one_line_or_an_answer(seed: int) -> None:
+    """Instructions of the cases with words taken out, doubled and swapped."""
+    rng = random.Random(seed)
+    texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.ptx"))]
+    strange = ["", "_", "%p1|%p2", "[]", "{", "99999999999999999999", "@%p1", "%clock", "bfe.s32"]
+    judged = 0
+    for _ in range(25):
+        words = re.split(r"(\s+|[,;\[\]{}()])", rng.choice(texts))
+        for _ in range(rng.randrange(1, 6)):
+            words[rng.randrange(len(words))] = rng.choice([*strange, rng.choice(words)])
+        try:
+            module = ptx.read_module("".join(words), artifact="nonsense")
+        except FormatError:
+            continue
+        for function in module.entries:
+            subject = Subject(kernel_of(function), function)
+            subject.before = Subject(kernel_of(function), function)
+            assert lint_all(subject) is not None
+            judged += 1
+    assert judged

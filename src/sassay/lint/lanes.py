@@ -152,6 +152,8 @@ class Lanes:
 
     def _address(self, op: Op, which: int) -> Form | None:
         values = self._values
+        if which >= len(op.addresses):
+            return None
         form = self.form(values.address(op, which))
         offset = _number(op.addresses[which].offset)
         if form is None or offset is None:

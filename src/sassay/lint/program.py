@@ -185,7 +185,7 @@ class _Reader:
             wanted = bool(parts) and parts[0].startswith("(")
         for part in parts if operands else ():
             words = self._words(scope, part)
-            if part[0] == "[":
+            if part[:1] == "[":
                 addresses.append(_address(words))
                 inside += [word for word in words if word[0] not in _NUMERIC]
             elif wanted and not addresses and not data and not results:
