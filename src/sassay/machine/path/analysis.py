@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 NUMERIC_PATH = "numeric_path"
 """Fact: the digest of a kernel's numeric path, or `unknown`; its lines say what it is."""
 
-VERSION = "4"
+VERSION = "5"
 """Of this analysis; answers of another one are not used."""
 
 _APPROXIMATE = ("approx", "full")
@@ -120,12 +120,24 @@ def numeric_path(kernel: Kernel, program: Program) -> NumericPath:
         launch, leaves, words = canonical_launch(kernel, program, size)
         result = run_symbolic(program, launch, leaves=leaves)
         if result.trap is None:
+            _refuse_given_floats(kernel, result)
             names = {position: leaf.name for position, leaf in leaves.items()}
             return _read(result, names, words)
         trap = f"{result.trap.kind} at line {result.trap.line}: {result.trap.instruction}"
         if result.trap.kind != "out-of-bounds":
             break
     raise NoLaunchError(f"the derived launch ends in a trap, {trap}")
+
+
+def _refuse_given_floats(kernel: Kernel, result: SymbolicResult) -> None:
+    """A path that was found with given floats says nothing of others."""
+    kinds = list(kernel.specialization.signature.values())
+    for caveat in result.caveats:
+        for position in caveat.arguments:
+            if caveat.kind == "given-values" and kinds[position].startswith(("*bf", "*fp", "fp")):
+                raise NoLaunchError(
+                    caveat.message.replace(", so this holds for that content only", "")
+                )
 
 
 def _read(result: SymbolicResult, names: dict[int, str], words: str) -> NumericPath:
