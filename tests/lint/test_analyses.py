@@ -219,17 +219,19 @@ def test_nonsense_ends_in_one_line_or_an_answer(seed: int) -> None:
     texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.ptx"))]
     strange = ["", "_", "%p1|%p2", "[]", "{", "99999999999999999999", "@%p1", "%clock", "bfe.s32"]
     judged = 0
+    refused: list[str] = []
     for _ in range(40):
         words = re.split(r"(\s+|[,;\[\]{}()])", rng.choice(texts))
         for _ in range(rng.randrange(1, 4)):
             words[rng.randrange(len(words))] = rng.choice([*strange, rng.choice(words)])
         try:
             module = ptx.read_module("".join(words), artifact="nonsense")
-        except FormatError:
-            continue
-        for function in module.entries:
-            subject = Subject(kernel_of(function), function)
-            subject.before = Subject(kernel_of(function), function)
-            assert lint_all(subject) is not None
-            judged += 1
+            for function in module.entries:
+                subject = Subject(kernel_of(function), function)
+                subject.before = Subject(kernel_of(function), function)
+                assert lint_all(subject) is not None
+                judged += 1
+        except FormatError as error:
+            refused.append(str(error))
+    assert all("\n" not in line for line in refused)
     assert judged
