@@ -1,5 +1,6 @@
 """Builds a state out of artifacts, writes it, reads it, queries it."""
 
+from sassay.capture.asked import kernel_names
 from sassay.capture.build import build_state, open_state
 from sassay.capture.evidence import load_evidence
 from sassay.capture.families import GENERIC_WRAPPERS, qualify_families, unwrap_families
@@ -19,6 +20,7 @@ __all__ = [
     "cache_dir",
     "is_capture",
     "kernel_listing",
+    "kernel_names",
     "load_evidence",
     "merge_states",
     "open_state",

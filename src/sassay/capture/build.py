@@ -31,7 +31,7 @@ from sassay.sources.content import Rereader, content
 from sassay.sources.record_cache import analysis_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sassay.capture.cubin_facts import CubinFacts
@@ -55,6 +55,7 @@ def open_state(
     evidence: Mapping[str, Evidence] | None = None,
     environment: Mapping[str, Scalar] | None = None,
     progress: Progress | None = None,
+    names: Callable[[str], bool] | None = None,
 ) -> State:
     """Open a capture folder or build a state out of any other INPUT.
 
@@ -67,6 +68,7 @@ def open_state(
         evidence: Attached measurements; added to those of a capture.
         environment: What is known of the run; added to what the input says.
         progress: Told each place before it is read.
+        names: Whether a kernel of this symbol is asked for: what holds none may be passed over.
 
     Raises:
         InputError: The input is missing or holds no compiled code.
@@ -84,6 +86,7 @@ def open_state(
         evidence=evidence,
         environment=environment,
         progress=progress,
+        names=names,
     )
 
 
@@ -97,9 +100,10 @@ def build_state(
     evidence: Mapping[str, Evidence] | None = None,
     environment: Mapping[str, Scalar] | None = None,
     progress: Progress | None = None,
+    names: Callable[[str], bool] | None = None,
 ) -> State:
     """Build a state out of an INPUT that is no capture. Arguments and errors as `open_state`."""
-    discovery = discover(spec, arch_globs=arch_globs, on_progress=progress)
+    discovery = discover(spec, arch_globs=arch_globs, on_progress=progress, names=names)
     builder = _Builder(store, disassembler, tuple(arch_globs), analysis_folder())
     cache = StateCache(analysis_folder())
     key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
@@ -119,7 +123,7 @@ def build_state(
             waiting = None
             builder.add(group)
         packed, name = None, None
-        if key.usable:
+        if key.usable and names is None:
             versions = {arch: disassembler.version(arch) for arch in key.archs}
             seen = (sort_diagnostics(builder.walked), discovery.packages, discovery.counts)
             name = key.finish(versions, seen)
@@ -154,7 +158,6 @@ def _without_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()  # or the first look for cycles goes through all of them once more
         if enabled:
             gc.enable()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -80,6 +81,7 @@ class Session(AbstractContextManager["Session"]):
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        gc.unfreeze()
         self.progress.stop()
         self.disassembler.close()
         self.store.close()
@@ -92,6 +94,7 @@ class Session(AbstractContextManager["Session"]):
         label: str | None = None,
         evidence: Mapping[str, Evidence] | None = None,
         environment: Mapping[str, Scalar] | None = None,
+        kernel: str | None = None,
     ) -> State:
         """Open one STATE: a capture is read, any other input is captured in memory.
 
@@ -101,8 +104,10 @@ class Session(AbstractContextManager["Session"]):
             label: Overrides the label in the argument.
             evidence: Measurements to attach.
             environment: Facts of the environment to add.
+            kernel: Symbol, name, family, or a glob of them; what holds no such kernel need not be
+                read.
         """
-        from sassay.capture import open_state, unwrap_families
+        from sassay.capture import kernel_names, open_state, unwrap_families
 
         written, spec = split_label(argument)
         self.progress.note(f"reading {argument}")
@@ -115,7 +120,9 @@ class Session(AbstractContextManager["Session"]):
             evidence=evidence or {},
             environment=environment or {},
             progress=self.progress.note,
+            names=kernel_names(kernel, self._wrappers) if kernel else None,
         )
+        gc.freeze()  # a state stays until the end: nothing is gained by looking for cycles in it
         return unwrap_families(state, self._wrappers)
 
     def open_merged(

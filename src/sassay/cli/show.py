@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated
@@ -12,11 +13,11 @@ from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.facts import kernel_facts, with_facts
 from sassay.cli.output import Outputs, emit
-from sassay.cli.selection import one_or_more
+from sassay.cli.selection import find_kernels, one_or_more
 from sassay.cli.session import Session, parse_groups
 from sassay.cli.source_text import SourceText
 from sassay.cli.traced import traced_state
-from sassay.errors import UsageError
+from sassay.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ def show_command(
     }
     outputs = Outputs(main=format_, path=output, more=more, color=color)
     with Session(wrappers=wrapper) as session:
-        (opened,) = session.open_all([state], archs=tuple(arch or ()))
+        opened = _opened(session, state, kernel, tuple(arch or ()))
         globs = tuple(family or ()) + tuple(
             glob for globs in parse_groups(group or ()).values() for glob in globs
         )
@@ -130,6 +131,16 @@ def show_command(
     emit(report, outputs)
     if not outputs.is_read_here():
         say_diagnostics(opened)
+
+
+def _opened(session: Session, state: str, kernel: str | None, archs: tuple[str, ...]) -> State:
+    """The state; of a large library only what may hold the kernel that is asked for."""
+    if kernel is not None:
+        with contextlib.suppress(InputError):
+            found = session.open(state, archs=archs, kernel=kernel)
+            if find_kernels(found.kernels, kernel):
+                return found
+    return session.open_all([state], archs=archs)[0]
 
 
 def with_kernels(state: State, kernels: tuple[Kernel, ...]) -> State:

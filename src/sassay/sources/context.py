@@ -21,6 +21,7 @@ class Context:
         counts: `files`, `artifacts`, `skipped_files`, `filtered_artifacts`, ...
         packages: Name to version of the Python packages that the input holds.
         without_code: Host libraries that hold no NVIDIA code.
+        names: Whether anybody asks for a kernel of this symbol; None: for all.
         recall: What large files held in earlier runs.
         progress: Told each file's place before it is read.
     """
@@ -30,6 +31,7 @@ class Context:
     packages: dict[str, str] = field(default_factory=dict)
     without_code: int = 0
     progress: Progress | None = None
+    names: Callable[[str], bool] | None = None
     recall: Recall = field(default_factory=Recall)
 
     def wants(self, *archs: str) -> bool:

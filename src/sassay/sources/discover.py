@@ -21,7 +21,7 @@ from sassay.sources.layouts import packages_in
 from sassay.sources.registry import READERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sassay.model.artifact import Artifact
 
@@ -122,7 +122,11 @@ class Discovery:
 
 
 def discover(
-    spec: str, *, arch_globs: Sequence[str] = (), on_progress: Progress | None = None
+    spec: str,
+    *,
+    arch_globs: Sequence[str] = (),
+    on_progress: Progress | None = None,
+    names: Callable[[str], bool] | None = None,
 ) -> Discovery:
     """Resolve an input; `pypi:` inputs are downloaded here.
 
@@ -130,6 +134,8 @@ def discover(
         spec: A path, `pypi:NAME==VERSION`, or `-`; a leading `label=` has been removed.
         arch_globs: Only architectures that match one of these; empty means all.
         on_progress: Told each place before it is read.
+        names: Whether a kernel of this symbol is asked for: fatbin entries without one are passed
+            over, unread where they are not compressed. None: all are.
 
     Raises:
         InputError: The input does not exist or is neither a file nor a folder.
@@ -138,7 +144,7 @@ def discover(
     """
     if not spec:
         raise UsageError("an input is empty", hint="is a variable of the shell unset?")
-    context = Context(arch_globs=tuple(arch_globs), progress=on_progress)
+    context = Context(arch_globs=tuple(arch_globs), progress=on_progress, names=names)
     if spec == STANDARD_INPUT:
         return Discovery(spec, None, context)
     path = pypi.fetch(spec) if spec.startswith(pypi.PREFIX) else Path(spec)

@@ -14,6 +14,7 @@ from sassay.containers.decompress import check_expansion
 from sassay.containers.fatbin import FatbinEntry, find_fatbins
 from sassay.containers.fatbin_stream import stream_fatbins
 from sassay.containers.mapped import release
+from sassay.containers.names import cubin_names, ptx_names
 from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Packed, Source, SourceKind
@@ -58,7 +59,7 @@ def read_entry(entry: Entry, folder: Folder, context: Context) -> Iterator[Found
         key, listing = context.recall.find(entry)
     except (SassayError, OSError):
         key, listing = None, None  # whatever is wrong with it, reading it tells
-    if listing is not None:
+    if listing is not None and context.names is None:
         context.report(entry.path)
         yield from _replay(entry, listing, _kind(entry, folder, bare=listing.bare), context)
     else:
@@ -180,6 +181,10 @@ class _Reading:
             self._context.counts["filtered_artifacts"] += 1
             self._whole = False
             return
+        if not self._asked_for(fat, place):
+            self._context.counts["passed_over"] += 1
+            self._whole = False
+            return
         if fat.compressed is not None:
             layer = "ptx" if fat.kind is ArtifactKind.PTX else None
             packed, size = len(fat.stored), fat.uncompressed_size
@@ -204,6 +209,19 @@ class _Reading:
             again=self._again,
             packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size),
         )
+
+    def _asked_for(self, fat: FatbinEntry, place: str) -> bool:
+        """Whether an entry holds a kernel that somebody asks for; a bad one is read and said."""
+        names = self._context.names
+        if names is None:
+            return True
+        try:
+            if fat.kind is ArtifactKind.PTX:
+                return any(map(names, ptx_names(fat.data())))
+            plain = fat.stored if fat.compressed is None else fat.data()
+            return any(map(names, cubin_names(plain, artifact=place)))
+        except SassayError:
+            return True
 
     def withdraw(self, kept: int) -> Iterator[Found]:
         """Take back all entries but the first so many of the file."""

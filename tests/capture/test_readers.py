@@ -1,0 +1,103 @@
+"""Cubins that other processes read are what they are when they are read here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.sources.material import KIND_CUBIN, KIND_PTX, Piece, code, fatbin, host_library
+
+from sassay.capture import CodeArchive, kernel_names, open_state, reading
+from sassay.capture.readers import Readers
+from sassay.errors import ToolError
+from sassay.isa.sass import Disassembler
+from sassay.model.artifact import Packed
+from sassay.sources import archives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sassay.model.state import State
+
+BROKEN = b"\x7fELF" + bytes(200)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SASSAY_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    pieces = [
+        Piece(KIND_CUBIN, 80, code("cubin", 80), "lz4"),
+        Piece(KIND_CUBIN, 90, BROKEN),
+        Piece(KIND_CUBIN, 90, code("cubin")),
+        Piece(KIND_PTX, 90, code("ptx")),
+    ]
+    path = tmp_path / "pkg-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pkg/a.so", host_library(fatbin(pieces)))
+        archive.writestr("pkg/b.so", host_library(fatbin(pieces[:1])))
+    return path
+
+
+def _open(path: Path, names: Callable[[str], bool] | None = None) -> tuple[State, CodeArchive]:
+    store = CodeArchive()
+    with Disassembler(None) as disassembler:
+        state = open_state(str(path), store=store, disassembler=disassembler, names=names)
+    return state, store
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_they_read_alike(
+    wheel: Path, streamed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, _ = _open(wheel)
+    monkeypatch.setenv("SASSAY_CACHE_DIR", str(tmp_path / "another"))
+    monkeypatch.setattr(reading, "READ_HERE", 0)
+    if streamed:
+        monkeypatch.setattr(archives, "STREAM_FROM", 0)
+    there, store = _open(wheel)
+    assert there == here
+    assert [item.place for item in there.diagnostics] == ["pkg/a.so!fatbin.1"]
+    for kernel in there.kernels:
+        if kernel.code.sass is not None:
+            assert len(store.sass(kernel.code.sass).code) == kernel.code_bytes
+    again, _ = _open(wheel)
+    assert again == here
+
+
+def test_a_named_kernel_alone_is_read(wheel: Path) -> None:
+    everything, _ = _open(wheel)
+    symbol = next(kernel.symbol for kernel in everything.kernels if kernel.code_bytes)
+    some, _ = _open(wheel, kernel_names(symbol))
+    assert {kernel.symbol for kernel in some.kernels} == {symbol}
+    assert kernel_names("0badcafe") is None
+    none = kernel_names("no such *")
+    assert none is not None
+    assert not none(symbol)
+
+
+def test_a_reader_that_dies_is_said() -> None:
+    readers = Readers(None, 1)
+    try:
+        (reader,) = readers._readers
+        os.kill(reader._process.pid, signal.SIGKILL)
+        data = code("cubin")
+        packed = Packed(data, None, len(data))
+
+        def ask() -> None:
+            for _ in range(2):
+                future = readers.submit(packed, place="x", locations=False, tables=True, key=None)
+                assert future is not None
+                future.result()
+
+        with pytest.raises(ToolError, match="ended early"):
+            ask()
+    finally:
+        readers.close()
