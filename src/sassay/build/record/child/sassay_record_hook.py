@@ -63,7 +63,6 @@ _PACKAGES = (
 )
 _MAX_TEXT = 4096
 _state = threading.local()
-_kept: set[str] = set()
 _descended: set[str] = set()
 _defaults: dict[str, dict[str, Any]] = {}
 
@@ -270,27 +269,61 @@ def _plain(value: Any) -> Any:
 
 
 def _patch_autotuner(module: Any) -> None:
-    """`triton.runtime.autotuner`: which compilations were only tried."""
+    """`triton.runtime.autotuner`: which compilations were only tried; no launch is slowed down."""
     tuner = module.Autotuner
-    bench, run = tuner._bench, tuner.run  # noqa: SLF001 - no public place tells the trials apart
+    bench, start = tuner._bench, tuner.__init__  # noqa: SLF001 - no public place tells trials apart
+
+    @functools.wraps(start)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        start(self, *args, **kwargs)
+        self.cache = _Choices(self.cache)
 
     @functools.wraps(bench)
-    def _bench(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with _benchmark():
-            return bench(self, *args, **kwargs)
+    def _bench(self: Any, *args: Any, config: Any, **kwargs: Any) -> Any:
+        with _benchmark(), _watched(self.fn, self.cache, config):
+            return bench(self, *args, config=config, **kwargs)
 
-    @functools.wraps(run)
-    def _run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        kernel = run(self, *args, **kwargs)
-        # What a tuned launch returns is the kernel that stayed.
-        if type(kernel).__name__ == "CompiledKernel":
-            digest = kernel.hash
-            if digest not in _kept and not getattr(_state, "benchmark", 0):
-                _kept.add(digest)
-                _guarded(log)("kept", hash=digest)
+    tuner.__init__, tuner._bench = init, _bench  # noqa: SLF001
+
+
+class _Choices(dict):  # type: ignore[type-arg]  # in children of Python 3.8 too
+    """An autotuner's choices: a configuration by tuning key.
+
+    Attributes:
+        tried: Kernel of each configuration that was timed last, by the configuration's identity.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.tried: dict[int, str] = {}
+
+    def __setitem__(self, key: Any, config: Any) -> None:
+        super().__setitem__(key, config)
+        digest = self.tried.get(id(config))
+        if digest is not None:
+            _guarded(log)("kept", hash=digest)
+
+
+@contextlib.contextmanager
+def _watched(function: Any, choices: Any, config: Any) -> Iterator[None]:
+    """Note which kernel a configuration launches while it is timed."""
+    run, own = function.run, vars(function).get("run")
+
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        kernel = run(*args, **kwargs)
+        digest = getattr(kernel, "hash", None)
+        if isinstance(digest, str) and isinstance(choices, _Choices):
+            choices.tried[id(config)] = digest
         return kernel
 
-    tuner._bench, tuner.run = _bench, _run  # noqa: SLF001
+    function.run = noting
+    try:
+        yield
+    finally:
+        if own is not None:
+            function.run = own
+        else:
+            vars(function).pop("run", None)
 
 
 def _patch_inductor(module: Any) -> None:
