@@ -13,9 +13,13 @@ import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.hardware import matrix_probes
+from sassay.machine.hardware.words import WIDTHS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2] / "examples"
 FILES = {
@@ -227,7 +231,7 @@ def matrices() -> list[Kernel]:
     strides = {"stride_a": "i32", "stride_b": "i32", "stride_c": "i32"}
     tiles = {"TILE_M": 128, "TILE_N": 128, "TILE_K": 32}
     m, n, k = 512, 512, 480
-    kinds = {
+    kinds: dict[str, Callable[..., Described]] = {
         "bf16": bf16,
         "fp16": partial(floats, "float16"),
         "fp32": partial(floats, "float32"),
@@ -370,7 +374,7 @@ def write_probe(folder: Path, probe: matrix_probes.Probe) -> None:
         {"make": "mixed", "type": kind, "shape": [blocks, size], "seed": seed + at}
         for at, (kind, size) in enumerate(zip((probe.a, probe.b, probe.d), sizes, strict=True))
     ]
-    bits = matrix_probes.WIDTHS[probe.d]
+    bits = WIDTHS[probe.d]
     made.append(zeros(f"uint{bits}", blocks, sizes[2]))
     launch = {
         "entry": probe.name,

@@ -47,9 +47,9 @@ def make(argument: dict[str, Any]) -> Any:
     """An argument out of its description.
 
     A `value` is passed as it is; `null` is a null pointer. `make` is `zeros`, `count`, `powers`,
-    `bf16`, `e4m3` (finite words), `mixed` (see `words`), a float type (normal, times `scale`) or an integer type (all
-    values, or from `low` to `high`), of a `shape`, drawn with a `seed`. With a `box` it is a tensor
-    map with a `swizzle`.
+    `bf16`, `e4m3` (finite words), `mixed` (see `words`), a float type (normal, times `scale`) or an
+    integer type (all values, or from `low` to `high`), of a `shape`, drawn with a `seed`. With a
+    `box` it is a tensor map with a `swizzle`.
     """
     if "value" in argument:
         return argument["value"]
