@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sassay.cli import options as o
+from sassay.cli.source_text import SourceText
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from sassay.cli.session import Session
     from sassay.lint import Profile
+    from sassay.model.finding import Check
+    from sassay.model.state import State
+    from sassay.model.traced import TracedCode
     from sassay.policy import Policy
 
 
@@ -58,6 +63,8 @@ def lint_command(
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     wrapper: o.WrapperOpt = None,
+    source_root: o.SourceRootOpt = None,
+    source_rev: o.SourceRevOpt = None,
     today: o.TodayOpt = None,
     fail_on: o.FailOnOpt = o.FailOn.FAIL,
     allow_unknown: o.AllowUnknownOpt = False,
@@ -108,6 +115,7 @@ def lint_command(
         archs=tuple(arch or ()),
         families=tuple(family or ()),
         wrappers=tuple(wrapper or ()),
+        source=SourceText(tuple(source_root or ()), tuple(source_rev or ())),
         today=today,
         fail_on=fail_on,
         allow_unknown=allow_unknown,
@@ -138,6 +146,7 @@ class Linting:
     archs: tuple[str, ...]
     families: tuple[str, ...]
     wrappers: tuple[str, ...]
+    source: SourceText
     today: str | None
     fail_on: o.FailOn
     allow_unknown: bool
@@ -184,10 +193,13 @@ def lint_and_status(
         if asked.changed:
             policy = waivers_in_use(policy, judged.findings)
         check = evaluate(policy, states, None, today=resolve_today(asked.today), also=judged)
+        html = main is o.Format.HTML or more.get(o.Format.HTML) is not None
+        traced = _traced(session, states[-1], check, asked.source) if html else ()
     report = Report(
         command="lint",
         states=states,
         check=check,
+        traced=traced,
         options=ReportOptions(
             rendering=asked.rendering,
             limit=asked.limit,
@@ -202,6 +214,18 @@ def lint_and_status(
     if not outputs.is_read_here():
         say_diagnostics(*opened[-1:])
     return verdict_status(check, asked.fail_on, allow_unknown=asked.allow_unknown)
+
+
+def _traced(
+    session: Session, state: State, check: Check, source: SourceText
+) -> tuple[TracedCode, ...]:
+    """The code of kernels that findings are about, for pages that a reader moves about in."""
+    from sassay.cli.traced import traced_state
+
+    known = {kernel.id: kernel for kernel in state.kernels}
+    wanted = dict.fromkeys(id_ for finding in check.findings for id_ in finding.kernels)
+    kernels = [known[id_] for id_ in wanted if id_ in known]
+    return traced_state(kernels, state.label, session, source.reader(state))
 
 
 def _check_states(asked: Linting) -> None:
