@@ -68,8 +68,12 @@ def compare_pair(
     """
     unchanged_tiers = {Tier.IDENTICAL} if strict else UNCHANGED_TIERS
     out: dict[FamilyKey, FamilyComparison] = {}
-    for key in sorted(before.keys() | after.keys()):
-        matching = match(before.get(key, ()), after.get(key, ()))
+    matchings = {
+        key: match(before.get(key, ()), after.get(key, ()))
+        for key in sorted(before.keys() | after.keys())
+    }
+    judge.prepare([pair for matching in matchings.values() for pair in matching.pairs])
+    for key, matching in matchings.items():
         compared = []
         for one, other in matching.pairs:
             depth = judge.depth(one, other)

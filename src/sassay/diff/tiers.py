@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sassay.capture.store import CodeArchive
 from sassay.errors import SassayError
 from sassay.isa import ptx, sass
 from sassay.model.layers import Layer, Tier
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sassay.diff.memo import TierMemo
     from sassay.model.code import CodeStore
     from sassay.model.kernel import Census, Kernel
@@ -70,6 +73,31 @@ class TierJudge:
                 return IDENTICAL
             return Depth(ptx_tier, ptx_tier, tuple(notes))
         return Depth(self._sass(before, after, notes), ptx_tier, tuple(notes))
+
+    def prepare(self, pairs: Iterable[tuple[Kernel, Kernel]]) -> None:
+        """Have the code at hand that will be compared, each file of it read once and in order.
+
+        Args:
+            pairs: All pairs whose depth will be asked for.
+        """
+        if not isinstance(self._store, CodeArchive):
+            return
+        wanted: list[str] = []
+        for before, after in pairs:
+            one, other = before.code.sass, after.code.sass
+            left, right = before.instructions.sass, after.instructions.sass
+            if (
+                before.digest != after.digest
+                and one is not None
+                and other is not None
+                and one != other
+                and left is not None
+                and right is not None
+                and _without_padding(left) == _without_padding(right)
+                and self._memo.get(Layer.SASS, one, other) is None
+            ):
+                wanted += (one, other)
+        self._store.prefetch(wanted)
 
     def layer(self, layer: Layer, before: Kernel, after: Kernel) -> Tier | None:
         """The tier of one layer, None where it cannot be compared."""
