@@ -170,15 +170,14 @@ def write_parity(
 
 
 def _rendered(report: ParityReport, format_: o.Format) -> str:
-    import msgspec
-
     from sassay.cli.output import source_root
     from sassay.cli.parity_check import parity_check
     from sassay.report import Report, ReportOptions, render
 
     if format_ is o.Format.JSON:
-        data = msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2)
-        return data.decode() + "\n"
+        from sassay.report import json
+
+        return json.text(report)
     check = parity_check(report)
     options = ReportOptions(source_root=source_root())
     return render(format_.value, Report(command="check", check=check, options=options))

@@ -122,13 +122,11 @@ def _write(
     *,
     color: bool | None,
 ) -> None:
-    import msgspec
-
     from sassay.cli.output import Outputs, write_stdout, write_whole
+    from sassay.report import json
     from sassay.report.terminal.parity import probe_text
 
-    data = msgspec.json.format(msgspec.json.encode(report, order="deterministic"), indent=2)
-    document = data.decode() + "\n"
+    document = json.text(report)
     outputs = Outputs(main=main, path=path, color=color)
     text = document
     if main is o.Format.TERMINAL:

@@ -172,7 +172,8 @@ class ProbeKind(msgspec.Struct, frozen=True):
         order_disagreement: Rows on which the sets agree and their order does not.
         expert_flips: Chosen experts that the other side did not choose, out of all choices.
         weight_bits: Rows whose sets agree and whose weights, aligned by id, differ in any bit.
-        largest_weight_difference: Over rows whose sets agree, aligned by id.
+        largest_weight_difference: Over rows whose sets agree, aligned by id; None where it is
+            not finite.
         largest_at: Row and expert of it; None where nothing differs.
     """
 
@@ -182,7 +183,7 @@ class ProbeKind(msgspec.Struct, frozen=True):
     order_disagreement: Rate
     expert_flips: Rate
     weight_bits: Rate
-    largest_weight_difference: float
+    largest_weight_difference: float | None
     largest_at: tuple[int, int] | None
 
 

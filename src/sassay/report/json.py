@@ -51,8 +51,16 @@ def render(report: Report) -> str:
     Raises:
         UsageError: The report holds nothing that its command should have.
     """
-    plain = _sorted(msgspec.to_builtins(document(report)))
-    return _write(plain, 0) + "\n"
+    return text(document(report))
+
+
+def text(document: Document) -> str:
+    """A document as JSON with a trailing newline.
+
+    Args:
+        document: One of the typed documents.
+    """
+    return _write(_sorted(msgspec.to_builtins(document)), 0) + "\n"
 
 
 def document(report: Report) -> Document:

@@ -120,6 +120,6 @@ class Counts:
             order_disagreement=rate(self.orders, self.rows),
             expert_flips=rate(self.flips, self.choices),
             weight_bits=rate(self.bits, self.agreeing),
-            largest_weight_difference=self.largest,
+            largest_weight_difference=self.largest if np.isfinite(self.largest) else None,
             largest_at=self.largest_at,
         )

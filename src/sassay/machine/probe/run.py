@@ -188,8 +188,9 @@ class _Runner:
             if bound is not None and share > bound:
                 lines.append(f"{name.replace('_', ' ')} is {share:.4g}, over {bound:g}")
         bound, largest = bounds.weight_difference, whole.largest_weight_difference
-        if bound is not None and largest > bound:
-            lines.append(f"the largest weight difference is {largest:.4g}, over {bound:g}")
+        if bound is not None and (largest is None or largest > bound):
+            words = "not finite" if largest is None else f"{largest:.4g}"
+            lines.append(f"the largest weight difference is {words}, over {bound:g}")
         return tuple(lines)
 
     def _titles(self) -> tuple[str, str, str]:

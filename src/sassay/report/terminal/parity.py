@@ -156,7 +156,7 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
             [
                 kind.kind, count(kind.rows), _rate(kind.set_disagreement),
                 _rate(kind.order_disagreement), _rate(kind.expert_flips), _rate(kind.weight_bits),
-                f"{kind.largest_weight_difference:.3g}",
+                _largest(kind),
             ]
             for kind in report.kinds
         ],
@@ -208,6 +208,11 @@ def _flip(page: Page, flip: Flip) -> None:
     page.line(f"right chooses {', '.join(map(str, flip.right))}", indent=2)
     if flip.note:
         page.paragraph(flip.note, indent=2)
+
+
+def _largest(kind: ProbeKind) -> str:
+    found = kind.largest_weight_difference
+    return "infinite" if found is None else f"{found:.3g}"
 
 
 def _rate(rate: Rate) -> str:
