@@ -104,9 +104,8 @@ def main() -> int:
     print(f"{args.kernels} compilations and {args.seconds:g} s; {measure.load()}\n")
     for title, times in (("the command's own time", own), ("the whole, capture included", whole)):
         bare, recorded = (statistics.median(times[name]) for name in ("bare", "recorded"))
-        print(
-            f"{title:<28} bare {bare:7.2f} s   recorded {recorded:7.2f} s   {recorded - bare:+.2f} s"
-        )
+        both = f"bare {bare:6.2f} s  recorded {recorded:6.2f} s"
+        print(f"{title:<28} {both}  {recorded - bare:+.2f} s")
     return 0
 
 
