@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     Wanted = tuple[Kernel | None, Kernel | None, str, str]  # two kernels, their states' labels
 
-MAX_KERNELS = 240
-MAX_INSTRUCTIONS = 400_000
-"""Instructions of all kernels together, both layers; compressed they are some 4 MB of a page."""
+MAX_KERNELS = 160
+MAX_INSTRUCTIONS = 200_000
+"""Instructions of all kernels together, both layers: some 2 MB of a page, and half a minute of
+disassembling where none of it was printed before."""
 
 
 def traced_diff(
@@ -48,7 +49,7 @@ def traced_diff(
 def traced_state(
     kernels: Sequence[Kernel], label: str, session: Session, reader: SourceReader
 ) -> tuple[TracedCode, ...]:
-    """Code of the kernels of one state, within the bounds of a page.
+    """Code of the kernels of one state; none where they are too many to read one by one.
 
     Args:
         kernels: Those to show.
@@ -56,6 +57,8 @@ def traced_state(
         session: Holds the code.
         reader: The state's source text.
     """
+    if len(kernels) > MAX_KERNELS:
+        return ()
     wanted: list[Wanted] = [(None, kernel, label, label) for kernel in kernels]
     return _trace(_within(wanted), session, {label: reader})[0]
 
