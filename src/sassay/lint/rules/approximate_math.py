@@ -21,6 +21,13 @@ _FORMS = {
 def check(subject: Subject, options: Options) -> Iterator[Hit]:
     """One hit for each instruction that IEEE arithmetic does not decide."""
     del options
+    if subject.function is None:
+        census = subject.sass.census if subject.sass is not None else {}
+        for name, count in census.items():
+            if name.startswith("MUFU."):
+                # One by one, so that a comparison tells how many are new.
+                yield from [Hit(f"`{name}`: {_FORMS['approx']}", opcode=name)] * count
+        return
     for op in subject.ops:
         form = next((word for word in _FORMS if word in op.opcode.words), None)
         if form is not None and subject.runs(op):
@@ -32,4 +39,5 @@ RULE = Rule(
     level=Level.INFO,
     check=check,
     default="changed",
+    layers=("ptx", "sass"),
 )
