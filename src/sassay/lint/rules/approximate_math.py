@@ -26,7 +26,8 @@ def check(subject: Subject, options: Options) -> Iterator[Hit]:
         for name, count in census.items():
             if name.startswith("MUFU."):
                 # One by one, so that a comparison tells how many are new.
-                yield from [Hit(f"`{name}`: {_FORMS['approx']}", opcode=name)] * count
+                said = f"`{name}`: an approximation, where no refinement follows"
+                yield from [Hit(said, opcode=name)] * count
         return
     for op in subject.ops:
         form = next((word for word in _FORMS if word in op.opcode.words), None)
