@@ -29,7 +29,7 @@ _WIDTHS = {
 _LARGEST_TILE = 8192
 _TILES_APART = 64
 _TILE = re.compile("BLOCK|TILE|SIZE|DIM|WIDTH|HIDDEN|HALF", re.IGNORECASE)
-_STEP_LIMIT = 1 << 25
+_STEP_LIMIT = 1 << 21
 SIZES = (1 << 16, 1 << 20, 1 << 23)
 """Elements of an array, tried one after the other until no access is out of bounds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -206,7 +207,8 @@ class _Job:
         run = Run(
             Handlers(program.widths, notes, folds=self.folds),
             notes,
-            meeting_points(program.blocks),
+            # Only branches on data ask for it.
+            lru_cache(maxsize=1)(lambda: meeting_points(program.blocks)),
             recorder,
         )
         counted, trap = 0, None

@@ -16,6 +16,8 @@ from sassay.machine.symbolic.lanes import DependsOnDataError, SymbolicLanes, Sym
 from sassay.machine.symbolic.symbol import Symbol, negate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sassay.machine.lanes import Lanes
     from sassay.machine.launch import Launch
     from sassay.machine.program import Block, Op, Program
@@ -36,13 +38,13 @@ class Run:
     Attributes:
         handlers: Operations bound to symbols.
         notes: Caveats.
-        meets: For each block of code, where all ways out of it meet again.
+        meets: Gives for each block of code where all ways out of it meet again.
         recorder: Keeps what is hashed; None if nobody asked.
     """
 
     handlers: Handlers
     notes: Notes
-    meets: tuple[int, ...]
+    meets: Callable[[], tuple[int, ...]]
     recorder: Recorder | None = None
 
 
@@ -150,7 +152,7 @@ class SymbolicSlice(Slice):
             DependsOnDataError: A side loops, waits, exchanges or is too long.
         """
         start = self.program.blocks.index(block)
-        end = self._run.meets[start]
+        end = self._run.meets()[start]
         conditions: dict[int, Symbol] = {}
 
         def lead(target: int, condition: Symbol) -> None:
