@@ -26,6 +26,7 @@ from sassay.report.entries import entries, ranked
 from sassay.report.names import elide, label, location_text, plain
 from sassay.report.page_code import code_data, packed, pair_data
 from sassay.report.page_data import PageData
+from sassay.report.release import report_grids
 from sassay.report.story import story
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def render(report: Report) -> str:
             diagnostics=select.diagnostics(report),
             loud=kinds(select.diagnostics(report)),
             names=select.labels(report),
+            grids=report_grids(report),
             heading=_title(report),
             # The files ship with sassay; nothing of a report is in them.
             style=Markup(style),  # noqa: S704

@@ -9,6 +9,7 @@ from sassay.report.numbers import count, plural, series, signed, size
 
 if TYPE_CHECKING:
     from sassay.model.library import ArchRow, Coverage, CoveragePattern, LibraryReport, LibraryRow
+    from sassay.report.bundle import Report
 
 MOVERS = 10
 ROWS = 40
@@ -159,6 +160,20 @@ def _movers(report: LibraryReport, limit: int) -> Grid:
 def _counts(values: tuple[int, int]) -> str:
     moved = values[1] - values[0]
     return f"{series(values)} ({signed(moved)})" if moved else series(values)
+
+
+def report_grids(report: Report) -> list[Grid]:
+    """All of these tables that a report has, for a document without a limit of its own."""
+    options = report.options
+    everything = options.all or options.rendering == "full"
+    grids = []
+    if report.diff is not None:
+        grids = release_grids(report.diff.libraries, everything=everything, limit=options.limit)
+    if report.coverage is not None:
+        whole = everything or report.coverage_alone
+        grid = coverage_grid(report.coverage, everything=whole, limit=options.limit)
+        grids += [grid] if grid is not None else []
+    return grids
 
 
 def coverage_grid(coverage: Coverage, *, everything: bool, limit: int | None) -> Grid | None:
