@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,14 @@ from hypothesis import strategies as st
 
 from sassay.bisect import find_turn
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Asked:
     """A history that counts how often it is asked."""
 
-    def __init__(self, values: list[str | None]) -> None:
+    def __init__(self, values: Sequence[str | None]) -> None:
         self.values = values
         self.places: list[int] = []
 
