@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     Analysis = Callable[[Kernel], dict[str, Fact]]
 
 _PATH = "numeric_path"
+_MOST = 100
+"""Kernels that are looked at when nobody asked: one takes some 10 ms when it is new."""
 
 
 def with_facts(
-    states: Sequence[State], session: Session, *, paths: bool = False
+    states: Sequence[State], session: Session, *, paths: bool = False, asked: bool = True
 ) -> tuple[State, ...]:
     """States whose kernels carry facts.
 
@@ -30,12 +32,21 @@ def with_facts(
         states: As they were opened.
         session: Holds their code.
         paths: Numeric paths too, which take up to seconds a kernel.
+        asked: Whether somebody asked for facts; if not, none are found out where that would take
+            longer than the rest.
     """
     analyses = _analyses(session, paths=paths)
     shared: set[str] = set()
     if len(states) > 1:
         shared = set.intersection(*({each.id for each in state.kernels} for state in states))
+    todo = sum(each.id not in shared for state in states for each in state.kernels if _both(each))
+    if todo > _MOST and not (asked or paths):
+        return tuple(states)
     return tuple(_state(state, analyses, shared, session) for state in states)
+
+
+def _both(kernel: Kernel) -> bool:
+    return kernel.code.ptx is not None and kernel.code.sass is not None
 
 
 def asks_for_facts(policy: Policy | None) -> bool:

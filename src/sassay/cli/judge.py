@@ -94,7 +94,7 @@ def report_and_status(
         opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
         paths = judging.paths or asks_for_paths(policy)
         if len(opened) > 1 or asks_for_facts(policy):
-            opened = with_facts(opened, session, paths=paths)
+            opened = with_facts(opened, session, paths=paths, asked=asks_for_facts(policy))
         readers = {state.label: judging.texts.reader(state) for state in opened}
         options = diff_options(
             session,

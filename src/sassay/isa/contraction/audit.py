@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from sassay.isa.sass.decoded import Decoded
 
 _WORD_BYTES = 16
-_PAIR = Role.PRODUCT | Role.SUM
-_MADE = Role.FUSED | Role.SEQUENCE
+_PAIR = int(Role.PRODUCT | Role.SUM)
+_FUSED, _PINNED, _SEQUENCE = int(Role.FUSED), int(Role.PINNED), int(Role.SEQUENCE)
+_MADE = _FUSED | _SEQUENCE
 
 
 class Contracted(StrEnum):
@@ -129,7 +130,7 @@ def audit(
     tally = _sort(_multiply_adds(code, decoded), decoded, roles, groups)
     split = _split(decoded, opcodes, roles, groups)
     may = _count(opcodes, roles, _PAIR)
-    pinned = _count(opcodes, roles, Role.PINNED)
+    pinned = _count(opcodes, roles, _PINNED)
     contracted = Contracted.AS_WRITTEN
     if tally.fused or split:
         contracted = Contracted.FUSED
@@ -144,7 +145,7 @@ def audit(
         split=split,
         may=may,
         pinned=pinned,
-        written=_count(opcodes, roles, Role.FUSED),
+        written=_count(opcodes, roles, _FUSED),
         undecided=dict(sorted(tally.undecided.items())),
     )
 
@@ -196,12 +197,12 @@ def _multiply_adds(code: bytes, decoded: Decoded) -> dict[str, NDArray[np.int64]
 def _sort(
     found: Mapping[str, NDArray[np.int64]],
     decoded: Decoded,
-    roles: Sequence[tuple[str, Role]],
+    roles: Sequence[tuple[str, int]],
     groups: _Groups,
 ) -> _Tally:
     """Which multiply-adds the PTX does not ask for, and which may be either."""
-    whole: dict[str, Role] = defaultdict(lambda: Role.NONE)
-    local: dict[tuple[str, int], Role] = defaultdict(lambda: Role.NONE)
+    whole: dict[str, int] = defaultdict(int)
+    local: dict[tuple[str, int], int] = defaultdict(int)
     for (kind, role), group in zip(roles, groups.ptx.tolist(), strict=True):
         whole[kind] |= role
         local[kind, group] |= role
@@ -219,14 +220,14 @@ def _sort(
                 # The line of one PTX instruction settles it, a source line may hold several.
                 if role & _PAIR and not by_line:
                     tally.undecided[opcode] += 1
-            elif not (by_line and whole[kind] & Role.SEQUENCE):
+            elif not (by_line and whole[kind] & _SEQUENCE):
                 # The slow path of a division is a subroutine, which ends on the line of `ret`.
                 tally.undecided[opcode] += 1
     return tally
 
 
 def _split(
-    decoded: Decoded, opcodes: Sequence[str], roles: Sequence[tuple[str, Role]], groups: _Groups
+    decoded: Decoded, opcodes: Sequence[str], roles: Sequence[tuple[str, int]], groups: _Groups
 ) -> dict[str, int]:
     """Fused multiply-adds of the PTX whose line holds a product and a sum of SASS instead."""
     if groups.basis is not Basis.PTX_LINES:
@@ -239,7 +240,7 @@ def _split(
     found = Counter(
         opcode
         for opcode, (_, role), group in zip(opcodes, roles, groups.ptx.tolist(), strict=True)
-        if role == Role.FUSED and lines.get(group) == Role.PRODUCT | Role.SUM
+        if role == _FUSED and lines.get(group) == _PAIR
     )
     return dict(sorted(found.items()))
 
@@ -268,9 +269,7 @@ def _fused(
     return tuple(Fused(key[0], key[1], count, lines[key], key[2]) for key, count in ordered)
 
 
-def _count(
-    opcodes: Sequence[str], roles: Sequence[tuple[str, Role]], wanted: Role
-) -> dict[str, int]:
+def _count(opcodes: Sequence[str], roles: Sequence[tuple[str, int]], wanted: int) -> dict[str, int]:
     found = Counter(
         opcode for opcode, (_, role) in zip(opcodes, roles, strict=True) if role & wanted
     )

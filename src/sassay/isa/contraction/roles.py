@@ -49,8 +49,16 @@ _ENDS_IN_PRODUCT = frozenset({"div", "sqrt"})
 
 
 @lru_cache(maxsize=8192)
-def ptx_role(opcode: str) -> tuple[str, Role]:
-    """The kind of arithmetic of a PTX instruction, and its role; `("", NONE)` for all others."""
+def ptx_role(opcode: str) -> tuple[str, int]:
+    """The kind of arithmetic of a PTX instruction, and its role; `("", NONE)` for all others.
+
+    The role is a plain number: flags are slow where every instruction has one.
+    """
+    kind, role = _ptx_role(opcode)
+    return kind, int(role)
+
+
+def _ptx_role(opcode: str) -> tuple[str, Role]:
     head = opcode.partition(".")[0]
     found = _TYPE.search(opcode)
     if found is None:
