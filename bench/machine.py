@@ -1,6 +1,7 @@
 """Measures the PTX machine: RMSNorm of rows of bf16, in thread-instructions a second.
 
-Run `python -m bench.machine` in a checkout with Triton; `--rows` and `--width` change the size.
+Run `python -m bench.machine` in a checkout with Triton; `--rows` and `--width` change the
+size, `--symbolic` the mode.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from sassay.machine import Launch, Program, load_program, run
+from sassay.machine.symbolic import run_symbolic
 
 NORMS = Path(__file__).parents[1] / "examples" / "router" / "common" / "norms.py"
 
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--warps", type=int, default=8)
     parser.add_argument("--arch", type=int, default=90)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--symbolic", action="store_true", help="expressions, not numbers")
     options = parser.parse_args()
     block = 1 << (options.width - 1).bit_length()
     ptx, shared = compile_rmsnorm(block, options.warps, options.arch)
@@ -67,7 +70,7 @@ def main() -> None:
     rates = []
     for _ in range(options.rounds):
         wall, processor = time.perf_counter(), time.process_time()
-        result = run(program, launch)
+        result = run_symbolic(program, launch) if options.symbolic else run(program, launch)
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         if result.trap is not None:
             raise SystemExit(str(result.trap))
