@@ -60,7 +60,12 @@ def facts(state: str) -> dict[str, object]:
 def test_show_and_diff_carry_the_facts(states: dict[bool, str]) -> None:
     with_fusion, without = facts(states[True]), facts(states[False])
     assert with_fusion["fp_contraction"] in {"as written", "fused"}
-    assert without == {"fp_contracted": 0, "fp_contraction": "pinned"}
+    assert with_fusion["fp_multiply_adds"] == "both"
+    assert without == {
+        "fp_contracted": 0,
+        "fp_contraction": "pinned",
+        "fp_multiply_adds": "apart",
+    }
     assert "fp_contraction" in run("show", states[False], "scale_rows").stdout
     diff = json.loads(run("diff", states[True], states[False], "--format", "json").stdout)
     (change,) = diff["changes"]
@@ -75,7 +80,8 @@ def test_the_preset_fails_on_a_flipped_default(states: dict[bool, str]) -> None:
     flipped = run("check", states[True], states[False], *policy)
     assert flipped.status == 1
     assert [each["rule"] for each in json.loads(flipped.stdout)["findings"]] == [
-        "contraction-changed"
+        "contraction-changed",
+        "multiply-adds-rewritten",
     ]
     same = run("check", states[False], states[False], *policy)
     assert (same.status, json.loads(same.stdout)["verdict"]) == (0, "PASS")

@@ -26,6 +26,8 @@ CONTRACTION = "fp_contraction"
 """Fact: `fused`, `as written`, `pinned` or `unknown`."""
 CONTRACTED = "fp_contracted"
 """Fact: how many products and sums of the PTX ptxas fused; absent where that is not known."""
+MULTIPLY_ADDS = "fp_multiply_adds"
+"""Fact: whether the PTX itself fuses products and sums: `fused`, `apart`, `both` or `neither`."""
 
 _SHOWN = 12
 
@@ -81,6 +83,7 @@ class ContractionAudits:
         facts = {CONTRACTION: Fact(found.contracted.value, _detail(found))}
         if found.contracted is not Contracted.UNKNOWN and all(each.ptx for each in found.fused):
             facts[CONTRACTED] = Fact(sum(each.instructions for each in found.fused))
+        facts[MULTIPLY_ADDS] = Fact(_written(found))
         return facts
 
     def _read(self, kernel: Kernel, ptx_ref: str, sass_ref: str) -> Audit | None:
@@ -96,6 +99,13 @@ class ContractionAudits:
             found = CubinLines(source, by_ptx, {})
             lines = sass_lines(found, kernel.symbol, len(decoded.opcodes))
         return audit(function, code.code, decoded, ptx=ptx.source_lines(function), sass=lines)
+
+
+def _written(found: Audit) -> str:
+    sums = any(opcode.startswith(("add", "sub")) for opcode in (*found.may, *found.pinned))
+    if found.written:
+        return "both" if sums else "fused"
+    return "apart" if sums else "neither"
 
 
 def _detail(found: Audit) -> tuple[str, ...]:
