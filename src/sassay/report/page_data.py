@@ -92,6 +92,9 @@ class PageData:
             data["told"] = [plain(text) for text in self._instances(shown)]
         if report.kernel is not None:
             data["start"] = plain(report.kernel.id)
+        elif report.command == "code" and report.traced_pairs:
+            # Somebody asked for this very kernel.
+            data["start"] = plain(report.traced_pairs[0].after)
         data["categories"] = self.categories.names
         data["opcodes"] = self._opcodes.names
         data["files"] = self.files.names
