@@ -236,6 +236,31 @@ def test_what_is_not_followed_is_refused_by_line() -> None:
         run_symbolic(load_program(entry("ret;")), Launch(1, 32, []), concrete=[3])
 
 
+@pytest.mark.parametrize("turned", ["", ".trans"])
+@pytest.mark.parametrize("stores", [False, True])
+def test_tiles_move_what_the_numbers_say(turned: str, stores: bool) -> None:
+    form = f"matrix.sync.aligned.m8n8.x4{turned}.shared.b16"
+    tile = "mov.u32 %r9, tile; shl.b32 %r8, %r0, 4; add.u32 %r9, %r9, %r8;"
+    words = "{%r1, %r2, %r3, %r4}"
+    body = f"""
+    .shared .align 16 .b8 tile[512];
+    ld.param.u64 %d0, [p0]; ld.param.u64 %d1, [p1]; mov.u32 %r0, %tid.x;
+    mul.wide.u32 %d3, %r0, 16; add.s64 %d0, %d0, %d3; add.s64 %d1, %d1, %d3;
+    ld.global.v4.b32 {words}, [%d0]; {tile}
+    {f"st{form} [%r9], {words};" if stores else f"st.shared.v4.b32 [%r9], {words};"}
+    bar.warp.sync -1;
+    {f"ld.shared.v4.b32 {words}, [%r9];" if stores else f"ld{form} {words}, [%r9];"}
+    st.global.v4.b32 [%d1], {words}; ret;
+    """
+    x, out = np.arange(256, dtype=np.uint16), np.zeros(256, np.uint16)
+    program = load_program(entry(body, [".u64 p0", ".u64 p1"]))
+    moved = run(program, Launch(1, 32, [x, out])).arrays[1]
+    assert moved is not None
+    assert sorted(moved.tolist()) == x.tolist()
+    result = symbolic(body, [x, out])
+    assert (hashes(result) == hashes(result, 0)[moved]).all()
+
+
 # Triton's kernels.
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sassay.machine.program import Fetch, Run
     from sassay.machine.types import Array
 
-_FORM = re.compile(
+FORM = re.compile(
     r"(?:ld|st)matrix\.sync\.aligned\.m8n8\.x([124])(\.trans)?(?:\.shared(?:::cta)?)?\.b16",
     re.ASCII,
 )
@@ -34,7 +34,7 @@ _LANE = np.arange(WARP)
 
 def tiles(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, Fetch]:
     """`ldmatrix` or `stmatrix` of one, two or four tiles in shared memory."""
-    match = _FORM.fullmatch(opcode)
+    match = FORM.fullmatch(opcode)
     loads = opcode.startswith("ld")
     place, registers = (operands[1], operands[0]) if loads else (operands[0], operands[1])
     items = binder.items(registers)
@@ -51,7 +51,7 @@ def tiles(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, Fe
             active = lanes.running(where)
             for number, store in enumerate(stores):
                 words = []
-                for at, width in _spots(lanes, address(lanes), number, turned=turned):
+                for at, width in spots(lanes, address(lanes), number, turned=turned):
                     (part,) = memory.locate(lanes, space, at, width, active)
                     wrong = unwritten(part, width)
                     if wrong is not None:
@@ -67,9 +67,7 @@ def tiles(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, Fe
         active = lanes.running(where)
         for number, fetch in enumerate(fetches):
             value = np.broadcast_to(fetch(lanes), lanes.shape)
-            for half, (at, width) in enumerate(
-                _spots(lanes, address(lanes), number, turned=turned)
-            ):
+            for half, (at, width) in enumerate(spots(lanes, address(lanes), number, turned=turned)):
                 (part,) = memory.locate(lanes, space, at, width, active)
                 piece = (value >> np.uint32(16 * half)).astype(f"u{width}")
                 write(part, [piece], width, lanes.shape)
@@ -77,7 +75,7 @@ def tiles(opcode: str, binder: Binder, operands: list[Operand]) -> tuple[Run, Fe
     return save, lambda _lanes: everyone
 
 
-def _spots(lanes: Lanes, address: Array, number: int, *, turned: bool) -> list[tuple[Array, int]]:
+def spots(lanes: Lanes, address: Array, number: int, *, turned: bool) -> list[tuple[Array, int]]:
     """Where the elements of each lane lie, and how many bytes lie there together."""
     rows = lanes.by_warp(np.broadcast_to(address, lanes.shape))
 

@@ -17,6 +17,7 @@ from sassay.machine.symbolic.compute import compute, extend
 from sassay.machine.symbolic.lanes import DependsOnDataError
 from sassay.machine.symbolic.names import canonical
 from sassay.machine.symbolic.symbol import Piece, Symbol, negate, select_words
+from sassay.machine.tiles import spots
 from sassay.machine.types import TYPES
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _COUNTS = {"v2": 2, "v4": 4, "v8": 8}
 _FOLLOWED = frozenset(
     {"moves", "mov", "ld", "ldu", "st", "atom", "red", "shfl", "vote", "redux", "bar", "barrier"}
+    | {"ldmatrix", "stmatrix"}
     | {"cvta", "isspacep", "activemask", "elect", "match", "trap", "createpolicy", "call"}
 )
 """Operations that do not only compute on registers and that are followed: those of the second
@@ -99,6 +101,8 @@ class Handlers:
             "shfl": self._shuffle,
             "vote": self._vote,
             "redux": self._reduce,
+            "ldmatrix": self._tiles,
+            "stmatrix": self._tiles,
         }
         bind = special.get(op.base, self._plain)
         return bind(op)
@@ -325,6 +329,38 @@ class Handlers:
         else:
             found[mask] = got
         return found
+
+    def _tiles(self, op: Op) -> Handler:
+        """`ldmatrix` and `stmatrix`: words or their halves, spread over a warp."""
+        loads, turned = op.base == "ldmatrix", ".trans" in op.form
+        space = "shared" if ".shared" in op.form else ""
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            _together(lanes)
+            active = lanes.running(where)
+            address = lanes.address(op.sources[0])
+            for number in range(len(op.targets) if loads else len(op.sources) - 1):
+                places = spots(lanes, address, number, turned=turned)
+                located = [
+                    (memory.locate(lanes, space, at, width, active), width) for at, width in places
+                ]
+                if loads:
+                    words = [memory.read(lanes, parts, width, 1)[0] for parts, width in located]
+                    unit = min(each.unit for each in words)
+                    pieces = tuple(piece for each in words for piece in each.cut(unit).pieces)
+                    through = tuple(each.through("ld.shared") for each in pieces)
+                    taint = words[0].taint | words[-1].taint
+                    if op.targets[number] != SINK_SLOT:
+                        lanes.put_symbol(op.targets[number], Symbol(through, taint), where)
+                    continue
+                value = _seen(lanes, op.sources[number + 1], 32)
+                for half, (parts, width) in enumerate(located):
+                    cut = value.cut(width * 8)
+                    count = width * 8 // cut.unit
+                    pieces = cut.pieces[half * count : (half + 1) * count]
+                    memory.write(lanes, parts, [Symbol(pieces, value.taint)], width)
+
+        return run
 
     # Warps.
 
