@@ -29,6 +29,7 @@ from sassay.cli import (
     probe,
     query,
     record,
+    reproduce,
     schema,
     show,
     verify,
@@ -96,6 +97,9 @@ app.command("bisect", short_help="Find the first state in which something turned
     bisect.bisect_command
 )
 app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
+app.command("reproduce", short_help="One kernel with a launch as a Python file of its own.")(
+    reproduce.reproduce_command
+)
 app.command("verify", short_help="Check the SASS decoder against nvdisasm.")(verify.verify_command)
 app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
 app.add_typer(policy.app, name="policy")
