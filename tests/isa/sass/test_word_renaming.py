@@ -43,7 +43,7 @@ def _operands() -> OperandDecoder:
     registers = [Field(R, start, 8, Form.PLAIN) for start in (16, 24, 32, 64)]
     turned = Field(P, 87, 3, Form.PLAIN, inverted=True)
     shapes = (
-        Shape((GUARD, *registers[:3]), _kinds(b100=Kind.UNKNOWN)),
+        Shape((GUARD, *registers[:3]), _kinds(b100=Kind.UNKNOWN, b99=Kind.MNEMONIC)),
         Shape((GUARD, *registers), _kinds()),
         Shape((GUARD, registers[0], turned), _kinds()),
     )
@@ -79,6 +79,8 @@ def test_words_that_do_not_tell_leave_it_open() -> None:
     unknown, telling = before.copy(), before.copy()
     unknown[0, 1] ^= np.uint64(1) << np.uint64(36)
     telling[0, 1] ^= np.uint64(1) << np.uint64(8)
+    assert _told(before, unknown) is None
+    unknown[0, 1] ^= np.uint64(3) << np.uint64(35)
     assert _told(before, unknown) is None
     assert _told(before, telling) is False
     control = before.copy()

@@ -49,10 +49,10 @@ class Kind:
     """Refused in every context that was tried, or now this and now that."""
 
 
-SIGNIFICANT = frozenset(
-    {Kind.MNEMONIC, Kind.IMMEDIATE, Kind.OFFSET, Kind.BANK, Kind.TARGET, Kind.OTHER}
-)
-"""Two words that differ in such a bit print differently, whatever their registers."""
+SIGNIFICANT = frozenset({Kind.IMMEDIATE, Kind.OFFSET, Kind.BANK, Kind.TARGET, Kind.OTHER})
+"""Two words that differ in such a bit print differently, whatever their registers. A bit that
+decides a mnemonic does so in some combinations only, so two words of one mnemonic may differ in
+it and print alike."""
 
 
 class Field(msgspec.Struct, frozen=True, array_like=True, order=True):
