@@ -20,6 +20,7 @@ from sassay.model.layers import Layer, Layered
 from sassay.model.state import Diagnostic, Evidence, State
 
 if TYPE_CHECKING:
+    from sassay.model.lines import LineSections
     from collections.abc import Iterable, Mapping, Sequence
 
     from sassay.model.code import SassCode
@@ -115,3 +116,6 @@ class NoCode:
 
     def ptx(self, digest: str) -> str:
         raise InputError(f"no code under {digest}")
+
+    def lines(self, digest: str) -> LineSections:
+        raise InputError(f"no lines under {digest}")

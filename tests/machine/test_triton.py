@@ -114,9 +114,9 @@ def test_rmsnorm_bit_for_bit_where_every_order_gives_the_same_sum(arch: int) -> 
     wanted = to_bf16(np.sign(values) * widen(weight))
     assert (_array(result, 2) == wanted).all()
     # The tables are those of an H100; the rules of sm_80 are an A100's.
-    wanted = "modelled" if arch == 90 else "approximate"
-    assert result.label == wanted
-    assert set(result.forms.values()) == {wanted}
+    label = "modelled" if arch == 90 else "approximate"
+    assert result.label == label
+    assert set(result.forms.values()) == {label}
 
 
 def test_rmsnorm_of_any_rows_is_near(arch: int) -> None:

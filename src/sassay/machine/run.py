@@ -137,6 +137,16 @@ def place_arguments(
 
 
 def bytes_of(param: Parameter, given: Any, what: str) -> bytes:
+    """A scalar or structure argument as the kernel finds it in parameter space.
+
+    Args:
+        param: Its declaration.
+        given: A number, bytes, or an array of the declared size.
+        what: Names the argument in errors.
+
+    Raises:
+        UsageError: Another size, or a number that the type does not hold.
+    """
     width = max(TYPES[param.type].bits // 8, 1) if param.type in TYPES else 8
     size = width * (1 if param.size is None else param.size)
     if isinstance(given, (bytes, np.ndarray)):

@@ -16,6 +16,7 @@ from sassay.report.terminal.page import Column
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sassay.model.artifact import Toolchain
     from sassay.model.kernel import Kernel
     from sassay.model.library import Coverage
     from sassay.model.state import State
@@ -248,15 +249,18 @@ def _facts(kernel: Kernel) -> list[tuple[str, str]]:
     for name, fact in sorted(kernel.facts.items()):
         facts.append((name, scalar(fact.value)))
         facts += [("", line) for line in fact.detail]
-    for toolchain in kernel.toolchains:
-        parts = [
-            toolchain.frontend,
-            toolchain.ptxas and f"ptxas {toolchain.ptxas}",
-            toolchain.ptx_version and f"PTX {toolchain.ptx_version}",
-            toolchain.options,
-        ]
-        facts.append(("compiled by", ", ".join(part for part in parts if part)))
+    facts += [("compiled by", _compiler(toolchain)) for toolchain in kernel.toolchains]
     if kernel.location is not None:
         facts.append(("defined in", location_text(kernel.location, parts=4)))
     facts += [("found in", f"{source.kind.value}: {source.path}") for source in kernel.sources]
     return facts
+
+
+def _compiler(toolchain: Toolchain) -> str:
+    parts = (
+        toolchain.frontend,
+        toolchain.ptxas and f"ptxas {toolchain.ptxas}",
+        toolchain.ptx_version and f"PTX {toolchain.ptx_version}",
+        toolchain.options,
+    )
+    return ", ".join(part for part in parts if part)
