@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
     from sassay.model.finding import Verdict
     from sassay.model.parity import ParityReport
+
+
+class On(StrEnum):
+    """What runs the numeric claims."""
+
+    CPU = "cpu"
+    GPU = "gpu"
 
 
 def parity_command(
@@ -34,6 +42,9 @@ def parity_command(
         bool,
         typer.Option("--run-python", help="Run the Python references that contracts name."),
     ] = False,
+    on: Annotated[
+        On, typer.Option("--on", help="Where numbers are computed: the machine, or the GPU here.")
+    ] = On.CPU,
     fail_on: o.FailOnOpt = o.FailOn.FAIL,
     allow_unknown: o.AllowUnknownOpt = False,
     all_: Annotated[bool, typer.Option("--all", help="Every case, also what holds.")] = False,
@@ -55,6 +66,8 @@ def parity_command(
 
       sassay parity contracts.toml --run-python --junit parity.xml
 
+      sassay parity contracts.toml --on gpu
+
     Python code runs only with --run-python. Exit status: 0 all contracts hold, 1 one is broken,
     2 sassay could not judge (UNKNOWN too, unless --allow-unknown).
     """
@@ -65,6 +78,7 @@ def parity_command(
         names=tuple(contract or ()),
         archs=tuple(arch or ()),
         run_python=run_python,
+        on_gpu=on is On.GPU,
     )
     more: dict[o.Format, Path | None] = {
         o.Format.JSON: json_file,
@@ -82,6 +96,7 @@ def check_file(
     names: tuple[str, ...] = (),
     archs: tuple[str, ...] = (),
     run_python: bool = False,
+    on_gpu: bool = False,
     quiet: bool = False,
 ) -> ParityReport:
     """Judge the contracts of a file.
@@ -91,6 +106,7 @@ def check_file(
         names: Only these contracts; empty: all.
         archs: Architectures to compile manifests for; empty: their own.
         run_python: Run the Python references that contracts name.
+        on_gpu: Compute numbers on the GPU of this computer; expressions stay in the machine.
         quiet: No progress.
 
     Raises:
@@ -108,10 +124,15 @@ def check_file(
     sides = [side for each in file.contracts for side in (each.left, each.right)]
     wanted = [side.python for side in sides if side.python is not None]
     references = load_references(wanted, path.parent) if run_python else {}
+    runs = None
+    if on_gpu:
+        from sassay.machine.hardware.contracts import GpuRunner
+
+        runs = GpuRunner()
     with KernelFinder(path.parent, archs=archs, quiet=quiet) as finder:
         return check_contracts(
             file,
-            Sides(Chooser(finder.kernels), references),
+            Sides(Chooser(finder.kernels), references, runs),
             names=names,
             progress=finder.session.progress.note,
         )

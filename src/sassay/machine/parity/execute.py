@@ -17,11 +17,13 @@ from sassay.machine.run import run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sassay.machine.launch import Launch
     from sassay.machine.numeric import Label
     from sassay.machine.parity.bind import BoundLaunch
     from sassay.machine.parity.contract import SideSpec
     from sassay.machine.parity.formats import Format
-    from sassay.machine.parity.kernels import Chooser
+    from sassay.machine.parity.kernels import Chooser, KernelCode
+    from sassay.machine.result import Result
     from sassay.model.artifact import Scalar
 
     Array = NDArray[Any]
@@ -80,10 +82,12 @@ class Sides:
     Attributes:
         chooser: Finds kernels.
         references: Loaded Python functions by `FILE.py:FUNCTION`.
+        runs: Runs a launch on numbers; the machine if None.
     """
 
     chooser: Chooser
     references: Mapping[str, Reference] = field(default_factory=dict)
+    runs: Callable[[KernelCode, Launch], Result] | None = None
 
     def bound(
         self, spec: SideSpec, case: Case, buffers: Mapping[str, Array]
@@ -113,7 +117,10 @@ class Sides:
                 outcome.label = max(outcome.label, "modelled", key=RANK.__getitem__)
                 continue
             outcome.launches += bool(bound.launch.blocks)
-            result = run(bound.kernel.program, bound.launch)
+            if self.runs is None:
+                result = run(bound.kernel.program, bound.launch)
+            else:
+                result = self.runs(bound.kernel, bound.launch)
             for position, array in bound.arrays.items():
                 found = result.arrays[position]
                 if found is not None and array.view.size:
