@@ -60,11 +60,11 @@ def facts(state: str) -> dict[str, object]:
 def test_show_and_diff_carry_the_facts(states: dict[bool, str]) -> None:
     with_fusion, without = facts(states[True]), facts(states[False])
     assert with_fusion["fp_contraction"] in {"as written", "fused"}
-    assert with_fusion["fp_multiply_adds"] == "both"
+    assert with_fusion["fp_written"] == "both"
     assert without == {
         "fp_contracted": 0,
         "fp_contraction": "pinned",
-        "fp_multiply_adds": "apart",
+        "fp_written": "apart",
     }
     assert "fp_contraction" in run("show", states[False], "scale_rows").stdout
     diff = json.loads(run("diff", states[True], states[False], "--format", "json").stdout)

@@ -26,7 +26,7 @@ CONTRACTION = "fp_contraction"
 """Fact: `fused`, `as written`, `pinned` or `unknown`."""
 CONTRACTED = "fp_contracted"
 """Fact: how many products and sums of the PTX ptxas fused; absent where that is not known."""
-MULTIPLY_ADDS = "fp_multiply_adds"
+WRITTEN = "fp_written"
 """Fact: whether the PTX itself fuses products and sums: `fused`, `apart`, `both` or `neither`."""
 
 _SHOWN = 12
@@ -83,7 +83,7 @@ class ContractionAudits:
         facts = {CONTRACTION: Fact(found.contracted.value, _detail(found))}
         if found.contracted is not Contracted.UNKNOWN and all(each.ptx for each in found.fused):
             facts[CONTRACTED] = Fact(sum(each.instructions for each in found.fused))
-        facts[MULTIPLY_ADDS] = Fact(_written(found))
+        facts[WRITTEN] = Fact(_written(found))
         return facts
 
     def _read(self, kernel: Kernel, ptx_ref: str, sass_ref: str) -> Audit | None:
