@@ -20,10 +20,10 @@ from sassay.model.layers import Layer, Layered
 from sassay.model.state import Diagnostic, Evidence, State
 
 if TYPE_CHECKING:
-    from sassay.model.lines import LineSections
     from collections.abc import Iterable, Mapping, Sequence
 
     from sassay.model.code import SassCode
+    from sassay.model.lines import LineSections
 
 
 def digest(*parts: object) -> str:
