@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from tests.machine.harness import launch
 
 from sassay.machine import TensorMap, load_program, run
 from sassay.machine.launch import Launch
 
-if TYPE_CHECKING:
-    
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
