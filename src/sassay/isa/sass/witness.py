@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sassay.isa.sass.tools import Tool
 
-BASE_SECONDS = 120.0
+BASE_SECONDS = 600.0
 """Time that one call may take, and one second more for each of `SECOND_BYTES`."""
 SECOND_BYTES = 16 * 2_000
 MAX_NAMED = 8_000
