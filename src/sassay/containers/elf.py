@@ -6,7 +6,6 @@ tables are copied. Host shared objects, relocatable objects and cubins are all r
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,7 +37,6 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _REL = struct.Struct("<QQ")
 _RELA = struct.Struct("<QQq")
 _SHN_XINDEX = 0xFFFF
-_NAME = re.compile(rb"[^\0]*+\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +85,14 @@ class _Strings:
 
     def at(self, offset: int) -> str:
         """The string that starts at `offset`; undecodable bytes are replaced."""
-        found = _NAME.match(self.data, offset) if offset < len(self.data) else None
-        if found is None:
+        end = self.data.find(b"\0", offset) if offset < len(self.data) else -1
+        if end < 0:
             raise FormatError(
                 f"string {offset} lies outside {self.label} of {len(self.data)} bytes",
                 artifact=self.artifact,
                 place=f"offset {self.offset:#x}",
             )
-        length = found.end() - offset
+        length = end + 1 - offset
         self.spent += length
         most = limits.NAME_TABLE_FACTOR * len(self.data) + limits.MAX_NAME_BYTES
         if length > limits.MAX_NAME_BYTES or self.spent > most:
@@ -103,7 +101,7 @@ class _Strings:
                 artifact=self.artifact,
                 place=f"offset {self.offset + offset:#x}",
             )
-        return self.data[offset : found.end() - 1].decode("utf-8", "replace")
+        return self.data[offset:end].decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sassay.containers import limits
 from sassay.containers.decompress import check_expansion
 from sassay.containers.fatbin import FatbinEntry, find_fatbins
 from sassay.containers.fatbin_stream import stream_fatbins
-from sassay.containers.mapped import release
+from sassay.containers.mapped import read_here_and_there, release
 from sassay.containers.names import cubin_names, ptx_names
 from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
@@ -155,6 +155,8 @@ def _read_fatbins(
         notes.clear()
     reading = _Reading(entry, kind, context)
     data = memoryview(entry.load())
+    if context.names is not None:
+        read_here_and_there(data)
     for fat in find_fatbins(data, artifact=entry.path, on_note=notes.append):
         yield from reading.take(fat)
         release(data, fat.offset, fat.offset + fat.size)
