@@ -17,7 +17,7 @@ from pathlib import Path
 from sassay.model.layers import Layer, Tier
 
 # Raise it whenever a normal form or a rule of `isa.sass.tier` or `isa.ptx.tier` changes.
-_SCHEMA = "sassay-tiers/3"
+_SCHEMA = "sassay-tiers/4"
 _FILE = "tiers.json"
 _MAX_ENTRIES = 500_000
 _MAX_BYTES = 128 << 20

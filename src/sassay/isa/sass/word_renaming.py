@@ -63,12 +63,13 @@ def renamed_words(
         return None
     one, two = operands.registers(before, shapes), operands.registers(after, shapes)
     if not np.array_equal(one.numbers < 0, two.numbers < 0):
-        return False
+        return None
     widths = _widths(one, opcodes, names)
     named = one.numbers >= 0
     kind = one.classes[named].astype(np.int64)
     old, new = one.numbers[named].astype(np.int64), two.numbers[named].astype(np.int64)
-    return _one_to_one(kind, old, new, widths[named])
+    # A register that a combination hides can contradict the rest here and not in print.
+    return _one_to_one(kind, old, new, widths[named]) or None
 
 
 def _one_to_one(
