@@ -47,7 +47,7 @@ def matmul_by_descriptors(
 
 @triton.jit
 def matmul_by_host_descriptors(
-    a, b, c, m, n, k, TILE_M: tl.constexpr, TILE_N: tl.constexpr, TILE_K: tl.constexpr
+    a, b, c, k, TILE_M: tl.constexpr, TILE_N: tl.constexpr, TILE_K: tl.constexpr
 ):
     """The same through tensor descriptors that the host makes."""
     row = tl.program_id(0) * TILE_M

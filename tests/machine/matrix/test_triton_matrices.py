@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 import numpy as np
 import pytest
+from bench.hardware import build_corpus
 from tests.machine.matrix.compiled import built, launched, wide
+
+from sassay.machine import Launch, TensorMap, load_program, run
+from sassay.machine.hardware.cases import make
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,6 +38,40 @@ def test_products_are_near(name: str, arch: int) -> None:
     found = result.arrays[2]
     assert found is not None
     np.testing.assert_allclose(wide(found), a @ b, rtol=2**-7, atol=0.05)
+
+
+def test_descriptors_that_the_host_makes() -> None:
+    size = 256
+    kernel = build_corpus.Kernel(
+        "matmul",
+        "matmul_by_host_descriptors",
+        {
+            "a": "tensordesc<bf16[128,64]>",
+            "b": "tensordesc<bf16[64,128]>",
+            "c": "tensordesc<bf16[128,128]>",
+            "k": "i32",
+        },
+        {"TILE_M": 128, "TILE_N": 128, "TILE_K": 64},
+        (2, 2),
+        [],
+        [],
+        warps=8,
+    )
+    what = build_corpus.compiled(kernel, 90)
+    a, b = (make(build_corpus.bf16(size, size, seed=seed)) for seed in (1, 2))
+    arguments: list[Any] = []
+    boxes = ((128, 64), (64, 64), (128, 64))
+    for array, box in zip((a, b, np.zeros_like(a)), boxes, strict=True):
+        arguments += [TensorMap(array, box, 128), size, size, size, 1]
+    program = load_program(what.asm["ptx"])
+    arguments.append(size)
+    arguments += [None] * (len(program.params) - len(arguments))
+    block = what.metadata.num_warps * 32
+    result = run(program, Launch((2, 2), block, arguments, shared=what.metadata.shared))
+    assert result.trap is None, str(result.trap)
+    found = result.arrays[10]
+    assert found is not None
+    np.testing.assert_allclose(wide(found), wide(a) @ wide(b), rtol=2**-7, atol=0.05)
 
 
 def test_attention_is_near() -> None:
