@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from tests.cli.running import run
 
-from sassay.pytest_parity import _judge, check_parity, run_probe
+from sassay.testing.parity import check_parity, parity_of, run_probe
 
 ROUTER = Path(__file__).parents[2] / "examples" / "router"
 PARITY = Path(__file__).parents[2] / "examples" / "parity"
@@ -58,7 +58,7 @@ def test_from_python() -> None:
 
 
 def test_in_pytest() -> None:
-    parity = _judge(PARITY)
+    parity = parity_of(PARITY)
     parity("contracts.toml", contract="by hand")
     with pytest.raises(pytest.fail.Exception, match="swapped row"):
         parity("planted.toml", contract="swapped row")

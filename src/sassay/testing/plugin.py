@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `lowering` and the option `--sassay-update`.
+"""The pytest plugin: the fixtures `lowering` and `parity`, and the option `--sassay-update`.
 
 Only pytest and the standard library are imported here: a test run that compiles no kernel does not
 notice that the plugin is installed.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sassay.testing.lowering import Lowering
+    from sassay.testing.parity import Parity
     from sassay.testing.workshop import Workshop
 
 _FOLDER = "__lowering__"
@@ -54,3 +55,11 @@ def lowering(request: pytest.FixtureRequest, _sassay_workshop: Workshop) -> Lowe
         test=request.node.name,
         update=request.config.getoption("--sassay-update"),
     )
+
+
+@pytest.fixture
+def parity(request: pytest.FixtureRequest) -> Parity:
+    """Judges parity contracts; fails the test with their report unless they hold."""
+    from sassay.testing.parity import parity_of  # noqa: PLC0415 - only where a test asks
+
+    return parity_of(Path(str(request.node.path)).parent)

@@ -2,12 +2,12 @@
 
 In Python:
 
-    from sassay.pytest_parity import check_parity, run_probe
+    from sassay.testing.parity import check_parity, run_probe
 
     report = check_parity("contracts.toml", run_python=True)
     assert report.verdict == "PASS"
 
-In a test, with `pytest_plugins = ["sassay.pytest_parity"]` in `conftest.py`:
+In a test:
 
     def test_batched_kernels(parity):
         parity("contracts.toml")                      # fails with the report if one is broken
@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sassay.model.parity import ParityReport, ProbeReport
 
 _WIDTH = 100
@@ -98,7 +96,13 @@ def parity_words(report: ParityReport) -> str:
     return parity_text(report, width=_WIDTH, color=False)
 
 
-def _judge(folder: Path) -> Parity:
+def parity_of(folder: Path) -> Parity:
+    """What the fixture `parity` gives.
+
+    Args:
+        folder: Paths of contracts are relative to it.
+    """
+
     def judge(
         path: Path | str,
         *,
@@ -115,20 +119,3 @@ def _judge(folder: Path) -> Parity:
         return report
 
     return judge
-
-
-def _fixture() -> Callable[..., Parity] | None:
-    try:
-        import pytest  # noqa: PLC0415 - an ordinary import where pytest runs
-    except ImportError:
-        return None
-
-    @pytest.fixture(name="parity")
-    def parity_fixture(request: pytest.FixtureRequest) -> Parity:
-        """Judges parity contracts; fails the test with their report unless they hold."""
-        return _judge(request.path.parent)
-
-    return parity_fixture
-
-
-parity = _fixture()
