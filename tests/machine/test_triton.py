@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ class Compiled:
         built = triton.compile(
             source, target=GPUTarget("cuda", arch, 32), options={"num_warps": warps}
         )
-        self.program: Program = load_program(built.asm["ptx"])
+        self.ptx: str = built.asm["ptx"]
+        self.program: Program = load_program(self.ptx)
         self.shared = built.metadata.shared
         self.block = warps * 32
 
@@ -127,6 +129,27 @@ def test_rmsnorm_of_any_rows_is_near(arch: int) -> None:
     wanted = wide / np.sqrt((wide**2).mean(axis=1, keepdims=True) + 1e-6) * widen(weight)
     np.testing.assert_allclose(widen(_array(result, 2)), wanted, rtol=2**-7)
     assert _array(kernel(0, x[:0], weight, x[:0], 1000, 1000, 1000, 1e-6), 2).shape == (0, 1000)
+
+
+def test_rmsnorm_without_its_barrier_is_a_race(arch: int) -> None:
+    kernel = Compiled("norms", "_rmsnorm_kernel", _NORM, {"BLOCK": 1024}, arch)
+    first, *rest = re.split(r"bar\.sync\s+0;", kernel.ptx)
+    kernel.program = load_program(first + "bar.sync 0;".join(rest))
+    x = _bf16((2, 1000), 3)
+    given = [x, x[0], np.zeros_like(x), 1000, 1000, 1000, 1e-6]
+    scratch = [None] * (len(kernel.program.params) - len(given))
+    launch = Launch(2, kernel.block, [*given, *scratch], shared=kernel.shared)
+    trap = run(kernel.program, launch).trap
+    assert trap is not None
+    assert trap.kind in {"race", "uninitialised"}
+    assert trap.location is not None
+    again = re.split(r"(bar\.sync\s+0;)", kernel.ptx)
+    assert len(again) > 3
+    last = "".join([*again[:-2], again[-1]])
+    kernel.program = load_program(last)
+    trap = run(kernel.program, launch).trap
+    assert trap is not None
+    assert trap.kind == "race"
 
 
 def test_softmax_is_near_and_says_so(arch: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.numeric.resolve import resolve
+from sassay.machine.races import Race
 from sassay.machine.types import TYPES, Array
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def apply(
         What each thread got back, of the shape of the lanes.
     """
     dtype = TYPES[kind].dtype
+    if part.watch is not None:
+        try:
+            part.watch.races.atomic(part.offsets, dtype.itemsize, part.watch.lanes, part.where)
+        except Race as error:
+            raise part.watch.trap(error) from None
     cells = part.data.view(dtype)
     where = None if part.where is None else np.broadcast_to(part.where, shape)
     index = chosen(part.offsets // dtype.itemsize, shape, where)

@@ -63,6 +63,7 @@ class Launch:
             words as uint16.
         shared: Bytes of dynamic shared memory of each block.
         step_limit: Thread-instructions after which a run ends with a `step-limit` trap.
+        find_races: Whether races in shared memory are looked for; they are traps.
     """
 
     grid: Dim3
@@ -70,6 +71,7 @@ class Launch:
     arguments: tuple[Argument, ...]
     shared: int
     step_limit: int
+    find_races: bool
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Launch:
         *,
         shared: int = 0,
         step_limit: int = 1 << 36,
+        find_races: bool = True,
     ) -> None:
         """Checks the launch.
 
@@ -95,6 +98,7 @@ class Launch:
         object.__setattr__(self, "arguments", tuple(arguments))
         object.__setattr__(self, "shared", shared)
         object.__setattr__(self, "step_limit", step_limit)
+        object.__setattr__(self, "find_races", find_races)
 
     @property
     def blocks(self) -> int:

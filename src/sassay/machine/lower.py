@@ -22,6 +22,7 @@ from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
 from sassay.machine.program import SINK_SLOT, Op, Place, Program
+from sassay.machine.races import finest_access, orders_of
 from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array
 from sassay.machine.variables import (
@@ -416,6 +417,7 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
             sorted({(op.form, op.label) for op in block.ops if op.label != "exact"})
         )
         for op in block.ops:
+            op.orders = orders_of(op)
             op.dead = tuple(slot for slot in op.dead if slot not in specials)
     offsets, param_bytes = place_parameters(function.params)
     align = max([16, *lowering.variables.dynamic.values()])
@@ -439,6 +441,7 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
         variables=tuple(lowering.variables.globals),
         required_block=function.launch.block,
         resident=mark_spins(blocks),
+        cell=finest_access(blocks),
         gpu=gpu,
     )
 

@@ -17,6 +17,7 @@ from sassay.machine.async_copy.phases import Phases
 from sassay.machine.async_copy.stores import Stores
 from sassay.machine.matrix.outstanding import Outstanding
 from sassay.machine.owned import IN_FLIGHT, UNITS, Owned
+from sassay.machine.races import Race, Races
 
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
@@ -119,12 +120,31 @@ class Part:
         offsets: Of each thread in them; valid also where no thread of the part is.
         written: A byte of ones for each byte that was written; None where that is not tracked.
         where: Threads of this part; None for all of the shape.
+        watch: Where races are looked for: who touches it.
     """
 
     data: Array
     offsets: Array
     written: Array | None
     where: Array | None
+    watch: Watch | None = None
+
+
+@dataclass
+class Watch:
+    """Who touches a part, where races are looked for.
+
+    Attributes:
+        lanes: The threads.
+        races: What they did before.
+    """
+
+    lanes: Lanes
+    races: Races
+
+    def trap(self, error: Race) -> TrapError:
+        """The trap of a race."""
+        return TrapError("race", str(error), error.where, self.lanes)
 
 
 class Memory:
@@ -139,7 +159,9 @@ class Memory:
         const: Array,
         param: Array,
         threads: int,
+        races: Races | None = None,
     ) -> None:
+        self.races = races
         self.globals = globals_
         self._owned = {"shared": shared, "local": local}
         self._uniform = {"const": const, "param": param}
@@ -216,7 +238,11 @@ class Memory:
                     lanes,
                 )
             place = np.where(wrong, 0, place)
-        return Part(data, place + base if base is not None else place, written, where)
+        offsets = place + base if base is not None else place
+        watch = None
+        if self.races is not None and space == "shared":
+            watch = Watch(lanes, self.races)
+        return Part(data, offsets, written, where, watch)
 
     def _space(self, lanes: Lanes, space: str) -> tuple[Array, int, Array | None, Array | None]:
         if space in self._uniform:
@@ -280,6 +306,11 @@ def read(part: Part, width: int, count: int) -> list[Array]:
     """Reads `count` words of `width` bytes for each thread."""
     size = width * count
     dtype = UNITS[size]
+    if part.watch is not None:
+        try:
+            part.watch.races.read(part.offsets, size, part.watch.lanes, part.where)
+        except Race as error:
+            raise part.watch.trap(error) from None
     found = np.take(part.data.view(dtype), part.offsets // size)
     if count == 1:
         return [found]
@@ -330,7 +361,10 @@ def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -
         packed = np.broadcast_to(packed, shape)[where]
     elif index.shape != packed.shape:
         index = np.broadcast_to(index, np.broadcast_shapes(index.shape, packed.shape))
-    part.data.view(dtype)[index] = packed
+    if part.watch is not None:
+        _write_watched(part, part.watch, index, packed)
+    else:
+        part.data.view(dtype)[index] = packed
     if part.written is not None:
         unit = min(size, 8)
         marks = part.written.view(UNITS[unit])
@@ -338,3 +372,32 @@ def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -
         start = index * (size // unit)
         for step in range(size // unit):
             marks[start + step] = full
+
+
+def _write_watched(part: Part, watch: Watch, index: Array, packed: Array) -> None:
+    """Writes for threads among which races are looked for."""
+    if part.where is None:
+        shape = watch.lanes.shape
+        index = np.broadcast_to(index, shape).reshape(-1)
+        packed = np.broadcast_to(packed, shape).reshape(-1)
+    cells = part.data.view(packed.dtype)
+    size = packed.dtype.itemsize
+    try:
+        changes = _differ(cells[index], packed)
+        watch.races.write(part.offsets, size, watch.lanes, part.where, changes)
+        cells[index] = packed
+        lost = _differ(cells[index], packed)
+        if lost.any():
+            watch.races.collide(int(np.argmax(lost)), watch.lanes, part.where)
+    except Race as error:
+        raise watch.trap(error) from None
+
+
+def _differ(a: Array, b: Array) -> Array:
+    if a.dtype.kind != "c":
+        return a != b
+    # Sixteen bytes, which numpy would compare as floats.
+    pairs = (np.ascontiguousarray(each).view(np.uint64).reshape(-1, 2) for each in (a, b))
+    first, second = pairs
+    found: Array = (first != second).any(axis=1)
+    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from sassay.machine.races import Races
     from sassay.machine.types import Array
 
 UNITS: dict[int, np.dtype[Any]] = {
@@ -38,6 +39,7 @@ class Owned:
         count: How many there are.
         data: All of them.
         written: A mark for each byte.
+        races: Where races are looked for: what threads did to it.
     """
 
     def __init__(self, size: int, count: int) -> None:
@@ -46,6 +48,7 @@ class Owned:
         self.stride = -(-size // _PAD) * _PAD
         self.data = np.zeros(max(self.stride * count, _PAD), np.uint8)
         self.written = np.zeros_like(self.data)
+        self.races: Races | None = None
 
 
 def mark(owned: Owned, places: Array, size: int, value: int) -> None:
@@ -63,3 +66,5 @@ def mark(owned: Owned, places: Array, size: int, value: int) -> None:
     start = places * (size // unit)
     for step in range(size // unit):
         marks[start + step] = full
+    if owned.races is not None:
+        owned.races.forget(places.reshape(-1) * size, size)

@@ -85,6 +85,7 @@ class Op:
         sources: Operands in the order of the instruction.
         targets: Slots of the results in the order of the instruction.
         kernel: What it computes, if it only computes on registers.
+        orders: What it orders between threads, as `races.orders_of` says.
     """
 
     form: str
@@ -103,6 +104,7 @@ class Op:
     sources: tuple[Source, ...] = ()
     targets: tuple[int, ...] = ()
     kernel: Kernel | None = None
+    orders: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ class Program:
         variables: Module variables in global memory, in the order of their addresses.
         required_block: What `.reqntid` asks for.
         resident: Threads wait for other blocks, so all blocks have to run together.
+        cell: Bytes of shared memory that instructions tell apart.
         gpu: Whose rules hold where the ISA leaves bits open: `a100` or `h100`.
     """
 
@@ -205,6 +208,7 @@ class Program:
     variables: tuple[Variable, ...]
     required_block: tuple[int, int, int] | None
     resident: bool
+    cell: int = 1
     gpu: Gpu = "h100"
 
     @property

@@ -16,6 +16,7 @@ TrapKind = Literal[
     "misaligned",
     "uninitialised",
     "in-flight",
+    "race",
     "barrier",
     "tensor-map",
     "swizzle",

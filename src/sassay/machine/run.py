@@ -12,6 +12,7 @@ from sassay.machine.async_copy.tensor_map import TensorMap
 from sassay.machine.launch import Launch, Pointer
 from sassay.machine.memory import Allocation, GlobalMemory, Memory, TrapError
 from sassay.machine.owned import Owned
+from sassay.machine.races import Races
 from sassay.machine.result import Result, Trap
 from sassay.machine.slices import Slice
 from sassay.machine.types import TYPES, Array
@@ -54,7 +55,9 @@ def run(program: Program, launch: Launch) -> Result:
         size = slice_blocks(program, launch, SLICE_THREADS)
         for first in range(0, launch.blocks, size):
             count = min(size, launch.blocks - first)
-            seen = slice_memory(program, launch, memory, arguments, count)
+            seen = slice_memory(
+                program, launch, memory, arguments, count, watched=launch.find_races
+            )
             part = Slice(program, launch, seen, first, count)
             try:
                 part.run()
@@ -202,20 +205,30 @@ def slice_blocks(program: Program, launch: Launch, wanted_threads: int) -> int:
 
 
 def slice_memory(
-    program: Program, launch: Launch, globals_: GlobalMemory, param: Array, count: int
+    program: Program,
+    launch: Launch,
+    globals_: GlobalMemory,
+    param: Array,
+    count: int,
+    *,
+    watched: bool = False,
 ) -> Memory:
-    """What a slice of so many blocks sees."""
+    """What a slice of so many blocks sees; `watched` looks for races."""
     threads = -(-launch.threads // 32) * 32
+    shared = Owned(_shared_bytes(program, launch), count)
+    if watched and shared.size:
+        shared.races = Races(shared.data.size, count, threads, program.cell)
     const = np.frombuffer(program.const + b"\0" * (_PAD + -len(program.const) % _PAD), np.uint8)
     padded = np.zeros(-(-param.size // _PAD) * _PAD, np.uint8)
     padded[: param.size] = param
     return Memory(
         globals_,
-        shared=Owned(_shared_bytes(program, launch), count),
+        shared=shared,
         local=Owned(program.local_bytes, count * threads),
         const=const,
         param=padded,
         threads=threads,
+        races=shared.races,
     )
 
 

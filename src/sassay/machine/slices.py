@@ -67,7 +67,8 @@ class Slice:
         if threads != self.shape[1]:
             self._alive = (np.arange(self.shape[1]) < threads)[None, :]
         self._count = threads * count
-        self._barriers = Barriers(self.shape)
+        self._races = memory.races
+        self._barriers = Barriers(self.shape, self._races)
         self._special(first)
 
     def _new_registers(self) -> Registers:
@@ -202,7 +203,13 @@ class Slice:
                 if running is None or not running.any():
                     return
                 where = held
+        if self._races is None:
+            op.run(lanes, self.memory, where)
+            return
+        self._races.op = op
         op.run(lanes, self.memory, where)
+        if op.orders:
+            self._races.order(op.orders, lanes, where)
 
     def _part(self, counters: Array) -> None:
         if self._alive is not None:
@@ -252,6 +259,8 @@ class Slice:
             held = np.broadcast_to(barrier.source(lanes), self.shape)
             value = reduce_block(barrier.reduce, held, self._alive)
             self._put_reduced(lanes, barrier.target, barrier.reduce, value)
+        if self._races is not None:
+            self._races.everyone()
         return True
 
     def _put_reduced(

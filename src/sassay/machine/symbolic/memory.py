@@ -31,6 +31,11 @@ class SymbolicMemory:
         self.overlays = dict(overlays)
 
     @property
+    def races(self) -> None:
+        """Races are looked for in the numeric mode only."""
+        return
+
+    @property
     def stores(self) -> Stores:
         """Copies out of shared memory under way; the symbolic mode starts none."""
         return self.bytes.stores
