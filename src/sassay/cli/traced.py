@@ -127,6 +127,13 @@ def _trace(
         for kernel, label in ((before, first), (after, last)):
             if kernel is not None:
                 known[kernel.id] = (kernel, label)
+    # Each file that holds some of the code is read once, and in order.
+    session.store.prefetch(
+        ref
+        for kernel, _ in known.values()
+        for ref in (kernel.code.sass, kernel.code.ptx, kernel.code.lines)
+        if ref is not None
+    )
     warm([kernel for kernel, _ in known.values()], session.store, session.disassembler)
     codes: dict[str, TracedCode] = {}
     for number, (kernel, label) in enumerate(known.values()):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sassay.report.release import coverage_grid, release_grids
 from sassay.report.terminal.page import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from sassay.model.library import Coverage, LibraryReport
     from sassay.report.bundle import ReportOptions
     from sassay.report.release import Grid
-    from sassay.report.terminal.page import Cell, Page
+    from sassay.report.terminal.page import Page
 
 
 def libraries(page: Page, report: LibraryReport, options: ReportOptions) -> None:
@@ -30,23 +29,35 @@ def coverage(page: Page, item: Coverage, options: ReportOptions, *, whole: bool 
         _grid(page, grid)
 
 
-def _under_titles(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[Cell]]:
+def _grouped(page: Page, grid: Grid) -> None:
     """Rows without their first cell, which stands once above those that share it."""
+    heads = grid.heads[1:]
+    widths = [
+        max(len(head), *(len(row[index]) for row in grid.rows))
+        for index, head in enumerate(heads, 1)
+    ]
     title = None
-    for first, second, *rest in rows:
-        if first != title:
-            title = first
-            yield [(first, "bold"), *([""] * len(rest))]
-        yield [f"  {second}", *rest]
+    for name, rows in groupby(grid.rows, key=lambda row: row[0]):
+        page.line((name, "bold"), indent=2)
+        shown = heads if title is None else [""] * len(heads)
+        title = name
+        columns = [Column(head, right=index >= grid.left) for index, head in enumerate(shown, 1)]
+        cells = [
+            [
+                cell.rjust(width) if index >= grid.left else cell.ljust(width)
+                for index, (cell, width) in enumerate(zip(row[1:], widths, strict=True), 1)
+            ]
+            for row in rows
+        ]
+        page.table(columns, cells, indent=4)
 
 
 def _grid(page: Page, grid: Grid) -> None:
     page.heading(grid.title, grid.note)
-    columns = [Column(head, right=index >= grid.left) for index, head in enumerate(grid.heads)]
-    rows: list[Sequence[Cell]] = list(grid.rows)
-    if grid.grouped:
-        del columns[1]
-        rows = list(_under_titles(grid.rows))
-    page.table(columns, rows)
+    if grid.grouped and grid.rows:
+        _grouped(page, grid)
+    else:
+        columns = [Column(head, right=index >= grid.left) for index, head in enumerate(grid.heads)]
+        page.table(columns, grid.rows)
     if grid.more:
         page.line((grid.more, "dim"), indent=2)
