@@ -55,8 +55,12 @@ class Reader:
 
     def printed(self, word: int) -> Printed | None:
         """What is printed for a word that was asked; None: refused, or without a name."""
-        text = self._known.get(word)
+        text = self.text(word)
         return None if text is None else read(text)
+
+    def text(self, word: int) -> str | None:
+        """The line of a word that was asked; None: refused, or without a name."""
+        return self._known.get(word)
 
     def forget(self) -> None:
         """Drop what was asked."""
