@@ -57,11 +57,10 @@ def renamed(before: Sequence[str], after: Sequence[str]) -> bool:
     classes = _Classes()
     spans: set[tuple[str, int, int, int]] = set()
     for one, other in dict.fromkeys(zip(before, after, strict=True)):
-        left, right = one.replace(".reuse", ""), other.replace(".reuse", "")
-        if REGISTER.sub(r"\1\3", left) != REGISTER.sub(r"\1\3", right):
+        pairs = renamed_operands(one, other)
+        if pairs is None:
             return False
-        pairs = zip(operands(left), operands(right), strict=True)
-        for (kind, old, width), (_, new, _) in pairs:
+        for kind, old, new, width in pairs:
             if not classes.pair(kind, old, new):
                 return False
             if width > 1:
@@ -71,6 +70,19 @@ def renamed(before: Sequence[str], after: Sequence[str]) -> bool:
         for kind, old, new, width in spans
         for step in range(1, width)
     )
+
+
+def renamed_operands(before: str, after: str) -> list[tuple[str, int, int, int]] | None:
+    """The registers of one printed instruction beside those of another.
+
+    Returns:
+        Class, both numbers and width in registers of each; None where the two differ otherwise.
+    """
+    left, right = before.replace(".reuse", ""), after.replace(".reuse", "")
+    if REGISTER.sub(r"\1\3", left) != REGISTER.sub(r"\1\3", right):
+        return None
+    pairs = zip(operands(left), operands(right), strict=True)
+    return [(kind, old, new, width) for (kind, old, width), (_, new, _) in pairs]
 
 
 def operands(text: str) -> Iterator[tuple[str, int, int]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sassay.isa.sass import words as word
 from sassay.isa.sass.decoded import census
 from sassay.isa.sass.normal import normalize
@@ -13,7 +15,11 @@ from sassay.isa.sass.word_renaming import renamed_words
 from sassay.model.layers import Tier
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sassay.isa.sass.decoded import Decoded
     from sassay.isa.sass.disassembler import Disassembler
+    from sassay.isa.sass.words import Words
     from sassay.model.code import SassCode
 
 
@@ -52,13 +58,28 @@ def tier(before: SassCode, after: SassCode, disassembler: Disassembler) -> Tier:
     names = [[item.names[i] for i in item.opcodes.tolist()] for item in (first, second)]
     if names[0] != names[1] or one.references != other.references:
         return Tier.REORDERED
-    told = None
-    operands = operands_for(before.arch) if disassembler.uses_tables else None
-    if operands is not None and after.arch in operands.archs:
-        told = renamed_words(one.words, other.words, first.opcodes, first.names, operands)
-    if told is None:  # what the words leave open the text tells
-        told = renamed(
-            disassembler.normal_texts(before.arch, one.words),
-            disassembler.normal_texts(after.arch, other.words),
-        )
+    archs = (before.arch, after.arch)
+    told = _renamed(archs, (one.words, other.words), first, disassembler)
     return Tier.RENAMED if told else Tier.REORDERED
+
+
+def _renamed(
+    archs: tuple[str, str],
+    words: tuple[Words, Words],
+    decoded: Decoded,
+    disassembler: Disassembler,
+) -> bool:
+    """Whether two kernels of the same opcodes differ in the names of registers alone."""
+
+    def texts(left: Words, right: Words) -> tuple[Sequence[str], Sequence[str]]:
+        if archs[0] == archs[1]:  # one nvdisasm for both
+            both = disassembler.normal_texts(archs[0], np.concatenate((left, right)))
+            return both[: len(left)], both[len(left) :]
+        return disassembler.normal_texts(archs[0], left), disassembler.normal_texts(archs[1], right)
+
+    told = None
+    operands = operands_for(archs[0]) if disassembler.uses_tables else None
+    if operands is not None and archs[1] in operands.archs:
+        told = renamed_words(*words, decoded.opcodes, decoded.names, operands, texts=texts)
+    # What the words leave open the text of all tells.
+    return told if told is not None else renamed(*texts(*words))

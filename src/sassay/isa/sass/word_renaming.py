@@ -1,8 +1,8 @@
-"""Whether two kernels are the same up to a renaming of registers, told by their words alone.
+"""Whether two kernels are the same up to a renaming of registers, told by their words.
 
-The same question as `renaming.renamed` answers from text, and the same answer; where a word's
-operands were not learned, or two words differ in a bit of which it is not known what it prints,
-there is none, and the text decides.
+The same question as `renaming.renamed` answers from text, and the same answer. Text is read of
+those instructions alone whose operands were not learned, or whose words differ in a bit of which
+it is not known what it prints.
 """
 
 from __future__ import annotations
@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.isa.sass.renaming import operand_widths
+from sassay.isa.sass.renaming import operand_widths, renamed_operands
 from sassay.isa.sass.shape import CLASSES, Form
 from sassay.isa.sass.tables.operands import UNSHAPED
 from sassay.isa.sass.words import BODY_MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from sassay.isa.sass.tables.operands import OperandDecoder, Registers
     from sassay.isa.sass.words import Words
+
+    Numbers = NDArray[np.int64]
+    Texts = Callable[[Words, Words], tuple[Sequence[str], Sequence[str]]]
 
 _NUMBERS = 1 << 9
 """More than any class has registers, and any operand spans."""
@@ -36,6 +39,8 @@ def renamed_words(
     opcodes: NDArray[np.int32],
     names: Sequence[str],
     operands: OperandDecoder,
+    *,
+    texts: Texts | None = None,
 ) -> bool | None:
     """Whether `after` is `before` with other register names.
 
@@ -45,9 +50,11 @@ def renamed_words(
         opcodes: Ids of those opcodes.
         names: The mnemonic of each id.
         operands: What was learned of the architecture.
+        texts: Tells what nvdisasm prints for words of the one and of the other kernel; None asks
+            nobody.
 
     Returns:
-        None where the words do not tell.
+        None where this does not tell.
     """
     shapes = operands.shapes(before)
     changed = before ^ after
@@ -58,18 +65,41 @@ def renamed_words(
     telling = changed & operands.significant_bits(safe) & ~registers
     if (telling.any(axis=1) & known).any():
         return False
-    other = changed & ~registers
-    if not known.all() or other.any():
-        return None
-    one, two = operands.registers(before, shapes), operands.registers(after, shapes)
-    if not np.array_equal(one.numbers < 0, two.numbers < 0):
-        return None
-    widths = _widths(one, opcodes, names)
+    one, two = operands.registers(before, safe), operands.registers(after, safe)
     named = one.numbers >= 0
-    kind = one.classes[named].astype(np.int64)
-    old, new = one.numbers[named].astype(np.int64), two.numbers[named].astype(np.int64)
+    # Rows of which the words do not say that they print alike but for registers.
+    left = ~known | (operands.shapes(after) != shapes)
+    left |= (changed & ~registers).any(axis=1) | (named != (two.numbers >= 0)).any(axis=1)
+    printed = np.empty((0, 4), dtype=np.int64)
+    if left.any():
+        if texts is None:
+            return None
+        read = _printed(*texts(before[left], after[left]))
+        if read is None:
+            return False
+        printed = read
+    named &= ~left[:, None]
+    widths = _widths(one, opcodes, names)
+    columns = (one.classes, one.numbers, two.numbers, widths)
+    rows = np.stack([column[named].astype(np.int64) for column in columns], axis=1)
+    kind, old, new, width = np.concatenate((rows, printed)).T
     # A register that a combination hides can contradict the rest here and not in print.
-    return _one_to_one(kind, old, new, widths[named]) or None
+    return _one_to_one(kind, old, new, width) or None
+
+
+def _printed(before: Sequence[str], after: Sequence[str]) -> Numbers | None:
+    """Class, both numbers and width of every register in two texts, a row each.
+
+    Returns:
+        None where the texts differ in more than registers.
+    """
+    rows: list[tuple[int, int, int, int]] = []
+    for one, other in dict.fromkeys(zip(before, after, strict=True)):
+        pairs = renamed_operands(one, other)
+        if pairs is None:
+            return None
+        rows += [(CLASSES.index(kind), old, new, width) for kind, old, new, width in pairs]
+    return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
 def _one_to_one(
