@@ -97,17 +97,15 @@ def load(opcode: str, binder: Binder, operands: list[Operand]) -> Run:
     stores = [binder.store(each) for each in targets]
     dtype = TYPES[kind].dtype
     width = dtype.itemsize
-    tracked = space in {"", "shared", "local"}
 
     def run(lanes: Lanes, memory: Memory, where: Array | None) -> None:
         active = lanes.running(where)
         parts = memory.locate(lanes, space, address(lanes), width * count, active)
         found: list[Array] = []
         for part in parts:
-            if tracked:
-                wrong = unwritten(part, width * count)
-                if wrong is not None:
-                    raise unread(part, wrong, lanes)
+            wrong = unwritten(part, width * count)
+            if wrong is not None:
+                raise unread(part, wrong, lanes)
             values = read(part, width, count)
             if found and part.where is not None:
                 mask = part.where

@@ -113,13 +113,45 @@ def schedule(targets: Sequence[tuple[int, ...]]) -> list[int]:
     return order[::-1]
 
 
+def meeting_points(blocks: Sequence[Block]) -> tuple[int, ...]:
+    """For each block its immediate post-dominator; the exit for those that never come back."""
+    last = len(blocks) - 1
+    everything = (1 << len(blocks)) - 1
+    after = [everything] * len(blocks)
+    after[last] = 1 << last
+    changed = True
+    while changed:
+        changed = False
+        for at in range(last - 1, -1, -1):
+            common = everything if blocks[at].targets else 1 << last
+            for target in blocks[at].targets:
+                common &= after[target]
+            found = common | 1 << at
+            if found != after[at]:
+                after[at], changed = found, True
+    meets = []
+    for at in range(len(blocks)):
+        others = after[at] & ~(1 << at)
+        # The nearest one is passed by all the others' ways: it has the most of them after it.
+        best = last
+        size = -1
+        while others:
+            low = others & -others
+            others ^= low
+            each = low.bit_length() - 1
+            if after[each].bit_count() > size:
+                best, size = each, after[each].bit_count()
+        meets.append(best)
+    return tuple(meets)
+
+
 def mark_deaths(blocks: Sequence[Block]) -> None:
     """Notes for each operation the slots that nobody reads after it."""
     gen, kill = [], []
     for block in blocks:
-        read, written = _ends(block), 0
+        read, written = ends_of(block), 0
         for op in reversed(block.ops):
-            whole = 0 if op.guard is not None else _bits(op.writes)
+            whole = 0 if op.guard is not None else bits_of(op.writes)
             read = (read & ~whole) | _uses(op)
             written |= whole
         gen.append(read)
@@ -139,35 +171,38 @@ def mark_deaths(blocks: Sequence[Block]) -> None:
         alive = 0
         for target in block.targets:
             alive |= alive_in[target]
-        alive |= _ends(block)
+        alive |= ends_of(block)
         for op in reversed(block.ops):
-            touched = _uses(op) | _bits(op.writes)
-            op.dead = tuple(_slots(touched & ~alive))
-            whole = 0 if op.guard is not None else _bits(op.writes)
+            touched = _uses(op) | bits_of(op.writes)
+            op.dead = tuple(slots_of(touched & ~alive))
+            whole = 0 if op.guard is not None else bits_of(op.writes)
             alive = (alive & ~whole) | _uses(op)
 
 
-def _ends(block: Block) -> int:
-    read = _bits(block.index_slots)
+def ends_of(block: Block) -> int:
+    """Slots that decide where a block goes on, as a set of bits."""
+    read = bits_of(block.index_slots)
     return read | (1 << block.guard) if block.guard is not None else read
 
 
 def _uses(op: Op) -> int:
-    read = _bits(op.reads)
+    read = bits_of(op.reads)
     if op.guard is not None:
         # Threads whose guard fails keep the old value.
-        read |= 1 << op.guard | _bits(op.writes)
+        read |= 1 << op.guard | bits_of(op.writes)
     return read
 
 
-def _bits(slots: Sequence[int]) -> int:
+def bits_of(slots: Sequence[int]) -> int:
+    """A set of slots as bits."""
     found = 0
     for slot in slots:
         found |= 1 << slot
     return found
 
 
-def _slots(bits: int) -> list[int]:
+def slots_of(bits: int) -> list[int]:
+    """The slots in a set of bits, in order."""
     found = []
     while bits:
         low = bits & -bits

@@ -13,7 +13,7 @@ from sassay.errors import UsageError
 from sassay.machine.async_copy.tensor_map import TensorMap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Dim3 = tuple[int, int, int]
 
@@ -64,6 +64,8 @@ class Launch:
         shared: Bytes of dynamic shared memory of each block.
         step_limit: Thread-instructions after which a run ends with a `step-limit` trap.
         find_races: Whether races in shared memory are looked for; they are traps.
+        unwritten: Positions of arguments whose arrays hold nothing yet: a read of what the kernel
+            has not written there is a trap.
     """
 
     grid: Dim3
@@ -72,6 +74,7 @@ class Launch:
     shared: int
     step_limit: int
     find_races: bool
+    unwritten: frozenset[int]
 
     def __init__(
         self,
@@ -82,6 +85,7 @@ class Launch:
         shared: int = 0,
         step_limit: int = 1 << 36,
         find_races: bool = True,
+        unwritten: Iterable[int] = (),
     ) -> None:
         """Checks the launch.
 
@@ -99,6 +103,7 @@ class Launch:
         object.__setattr__(self, "shared", shared)
         object.__setattr__(self, "step_limit", step_limit)
         object.__setattr__(self, "find_races", find_races)
+        object.__setattr__(self, "unwritten", frozenset(unwritten))
 
     @property
     def blocks(self) -> int:

@@ -25,6 +25,7 @@ from sassay.machine.program import SINK_SLOT, Op, Place, Program
 from sassay.machine.races import finest_access, orders_of
 from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array
+from sassay.machine.undefined import find_undefined
 from sassay.machine.variables import (
     Area,
     ModuleVariables,
@@ -442,6 +443,7 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
         required_block=function.launch.block,
         resident=mark_spins(blocks),
         cell=finest_access(blocks),
+        undefined=find_undefined(blocks, sorted(specials), _starts_from_nothing),
         gpu=gpu,
     )
 
@@ -459,6 +461,14 @@ def _run(
     if lowering.missing:
         raise UnsupportedInstruction(lowering.missing, artifact=artifact)
     return lowering
+
+
+def _starts_from_nothing(op: Op) -> bool:
+    """Whether a matrix product does not add to what its accumulators held."""
+    if not op.form.startswith("wgmma.mma_async"):
+        return False
+    scale = parse_operands(op.place.text.partition(" ")[2])[3]
+    return scale == Number(0)
 
 
 def _loose_slots(items: list[Item], count: int) -> frozenset[int]:

@@ -21,6 +21,7 @@ from sassay.machine.races import Race, Races
 
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
+    from sassay.machine.program import Op
     from sassay.machine.result import TrapKind
     from sassay.machine.types import Array
 
@@ -52,12 +53,14 @@ class Allocation:
         size: Bytes that may be accessed.
         data: The bytes, padded.
         name: In messages.
+        written: A byte of ones for each byte that was written; None where all of it has values.
     """
 
     start: int
     size: int
     data: Array
     name: str
+    written: Array | None = None
 
 
 class GlobalMemory:
@@ -162,6 +165,9 @@ class Memory:
         races: Races | None = None,
     ) -> None:
         self.races = races
+        # Which operations touched which allocations, by their identities.
+        self.op: Op | None = None
+        self.touched: set[tuple[int, int]] = set()
         self.globals = globals_
         self._owned = {"shared": shared, "local": local}
         self._uniform = {"const": const, "param": param}
@@ -274,7 +280,8 @@ class Memory:
             offsets = place - found.start
             if where is not None:
                 offsets = np.where(where, offsets, 0)
-            return [Part(found.data, offsets, None, where)]
+            self.touched.add((id(self.op), id(found)))
+            return [Part(found.data, offsets, found.written, where)]
         return self._scattered(lanes, place, size, where)
 
     def _scattered(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
@@ -285,7 +292,8 @@ class Memory:
             inside = left & (place >= each.start) & (place <= each.start + each.size - size)
             if inside.any():
                 offsets = np.where(inside, place - each.start, 0)
-                parts.append(Part(each.data, offsets, None, inside))
+                self.touched.add((id(self.op), id(each)))
+                parts.append(Part(each.data, offsets, each.written, inside))
                 left &= ~inside
         if left.any():
             raise TrapError(

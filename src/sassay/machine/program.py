@@ -189,6 +189,8 @@ class Program:
         required_block: What `.reqntid` asks for.
         resident: Threads wait for other blocks, so all blocks have to run together.
         cell: Bytes of shared memory that instructions tell apart.
+        undefined: Slots that may be read before they are written, each with an operation that
+            reads it.
         gpu: Whose rules hold where the ISA leaves bits open: `a100` or `h100`.
     """
 
@@ -209,6 +211,7 @@ class Program:
     required_block: tuple[int, int, int] | None
     resident: bool
     cell: int = 1
+    undefined: tuple[tuple[int, Op], ...] = ()
     gpu: Gpu = "h100"
 
     @property

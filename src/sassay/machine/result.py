@@ -64,6 +64,8 @@ class Result(msgspec.Struct, frozen=True):
         arrays: By argument position: the array after the run, None for a scalar.
         trap: What ended the run early; None if every thread came to its end.
         label: The weakest label among the instructions that ran.
+        labels: By argument position: how far each array can be trusted, None for a scalar; never
+            weaker than `label`.
         forms: Forms that ran and are not exact, with their label, sorted by form.
         instructions: Thread-instructions: each thread counts each instruction of the blocks of
             code that it went through.
@@ -74,3 +76,4 @@ class Result(msgspec.Struct, frozen=True):
     label: Label
     forms: Mapping[str, Label]
     instructions: int
+    labels: tuple[Label | None, ...] = ()

@@ -6,16 +6,18 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import structs
 
 from sassay.errors import LimitError, UsageError
 from sassay.machine.async_copy.tensor_map import TensorMap
+from sassay.machine.labels import RANK, array_labels
 from sassay.machine.launch import Launch, Pointer
 from sassay.machine.memory import Allocation, GlobalMemory, Memory, TrapError
 from sassay.machine.owned import Owned
 from sassay.machine.races import Races
 from sassay.machine.result import Result, Trap
 from sassay.machine.slices import Slice
-from sassay.machine.types import TYPES, Array
+from sassay.machine.types import TYPES, WORDS, Array, constant
 
 if TYPE_CHECKING:
     from sassay.isa.ptx.syntax import Parameter
@@ -30,7 +32,6 @@ MAX_BYTES = 2 << 30
 """Registers, shared and local memory of one slice."""
 
 _PAD = 16
-_RANK: dict[str, int] = {"exact": 0, "modelled": 1, "approximate": 2}
 
 
 def run(program: Program, launch: Launch) -> Result:
@@ -47,10 +48,22 @@ def run(program: Program, launch: Launch) -> Result:
         LimitError: Blocks that have to run together need too much memory.
     """
     check_launch(program, launch)
+    result = _run(program, launch, frozenset())
+    if result.trap is None and program.undefined:
+        # What no instruction wrote may hold anything: it must not matter.
+        slots = [slot for slot, _ in program.undefined]
+        if _difference(result, _run(program, launch, frozenset(slots))):
+            return structs.replace(result, trap=_undefined(program, launch, result))
+    return result
+
+
+def _run(program: Program, launch: Launch, ones: frozenset[int]) -> Result:
+    """Runs an entry; registers that nobody wrote hold zeros, those that are named ones."""
     memory = GlobalMemory()
     arguments, kept = place_arguments(program, launch, memory)
     place_variables(program, memory)
     counted, visited, trap = 0, set[int](), None
+    touched = set[tuple[int, int]]()
     with np.errstate(all="ignore"):
         size = slice_blocks(program, launch, SLICE_THREADS)
         for first in range(0, launch.blocks, size):
@@ -59,23 +72,70 @@ def run(program: Program, launch: Launch) -> Result:
                 program, launch, memory, arguments, count, watched=launch.find_races
             )
             part = Slice(program, launch, seen, first, count)
+            for slot in ones:
+                bits = program.widths[slot]
+                part.registers.set(slot, constant((1 << bits) - 1, WORDS[bits]))
             try:
                 part.run()
             except TrapError as error:
                 trap = trap_of(part, error, first)
+            touched |= seen.touched
             counted += part.instructions
             visited |= part.visited
             if trap is not None:
                 break
     forms = {form: label for at in sorted(visited) for form, label in program.blocks[at].forms}
-    worst: Label = max(forms.values(), key=_RANK.__getitem__, default="exact")
+    worst: Label = max(forms.values(), key=RANK.__getitem__, default="exact")
+    numbers = {id(each): number for number, each in enumerate(memory.allocations)}
+    places: dict[int, set[int]] = {}
+    for op, allocation in touched:
+        places.setdefault(op, set()).add(numbers[allocation])
+    known = {op: frozenset(each) for op, each in places.items()}
+    labels = array_labels(program, visited, known, len(numbers))
     return Result(
         arrays=tuple(array_of(given, allocation) for given, allocation in kept),
         trap=trap,
         label=worst,
+        labels=tuple(
+            None if allocation is None else labels[numbers[id(allocation)]]
+            for _, allocation in kept
+        ),
         forms=dict(sorted(forms.items())),
         instructions=counted,
     )
+
+
+def _undefined(program: Program, launch: Launch, zeros: Result) -> Trap:
+    """The trap of registers that nobody wrote although what they hold makes a difference."""
+    op, what, ones = program.undefined[0][1], "the result", zeros
+    for slot, reader in program.undefined:
+        again = _run(program, launch, frozenset([slot]))
+        found = _difference(zeros, again)
+        if found:
+            op, what, ones = reader, found, again
+            break
+    return Trap(
+        kind="uninitialised",
+        message=f"a register that nobody wrote before it is read decides {what}",
+        block=ones.trap.block if ones.trap else (0, 0, 0),
+        thread=ones.trap.thread if ones.trap else (0, 0, 0),
+        instruction=op.place.text,
+        line=op.place.line,
+        location=op.place.location,
+    )
+
+
+def _difference(zeros: Result, ones: Result) -> str:
+    """What differs between two runs, empty if nothing does."""
+    if ones.trap is not None:
+        return f"whether the program traps ({ones.trap.kind}, line {ones.trap.line})"
+    for index, (a, b) in enumerate(zip(zeros.arrays, ones.arrays, strict=True)):
+        if a is None or b is None or not a.size:
+            continue
+        first, second = (each.reshape(-1).view(np.uint8) for each in (a, b))
+        if (first != second).any():
+            return f"element {int(np.argmax(first != second)) // a.itemsize} of argument {index}"
+    return ""
 
 
 def check_launch(program: Program, launch: Launch) -> None:
@@ -124,10 +184,14 @@ def place_arguments(
             if not maps and TYPES[param.type].bits != 64:
                 raise UsageError(f"argument {index} of {program.name} is no pointer")
             allocation = found.get(id(array))
+            if index in launch.unwritten and allocation is not None:
+                raise UsageError(f"argument {index} of {program.name} is given twice")
             if allocation is None:
                 content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
                 allocation = memory.allocate(content, f"argument {index}")
                 found[id(array)] = allocation
+                if index in launch.unwritten:
+                    allocation.written = np.zeros_like(allocation.data)
             start = allocation.start + (given.offset if isinstance(given, Pointer) else 0)
             content_bytes = struct.pack("<Q", start)
             if isinstance(given, TensorMap):

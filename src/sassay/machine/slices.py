@@ -203,6 +203,7 @@ class Slice:
                 if running is None or not running.any():
                     return
                 where = held
+        self.memory.op = op
         if self._races is None:
             op.run(lanes, self.memory, where)
             return

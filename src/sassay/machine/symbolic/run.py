@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.errors import UsageError
+from sassay.machine.flow import meeting_points
 from sassay.machine.launch import Pointer
 from sassay.machine.memory import GlobalMemory, TrapError
 from sassay.machine.run import (
@@ -28,7 +29,7 @@ from sassay.machine.symbolic.notes import Notes
 from sassay.machine.symbolic.overlay import Leaves, Overlay
 from sassay.machine.symbolic.record import Recorder
 from sassay.machine.symbolic.result import Leaf, SymbolicResult
-from sassay.machine.symbolic.slices import Run, SymbolicSlice, meeting_points
+from sassay.machine.symbolic.slices import Run, SymbolicSlice
 from sassay.machine.symbolic.symbol import Piece, Symbol
 
 if TYPE_CHECKING:

@@ -212,35 +212,3 @@ def _both(base: str, first: Symbol, second: Symbol) -> Symbol:
     form = f"{base}.pred"
     pieces = apply(form, resolve(form, 1), [first.one(), second.one()], [1], folds=True)
     return Symbol(tuple(pieces), first.taint | second.taint)
-
-
-def meeting_points(blocks: tuple[Block, ...]) -> tuple[int, ...]:
-    """For each block its immediate post-dominator; the exit for those that never come back."""
-    last = len(blocks) - 1
-    everything = (1 << len(blocks)) - 1
-    after = [everything] * len(blocks)
-    after[last] = 1 << last
-    changed = True
-    while changed:
-        changed = False
-        for at in range(last - 1, -1, -1):
-            common = everything if blocks[at].targets else 1 << last
-            for target in blocks[at].targets:
-                common &= after[target]
-            found = common | 1 << at
-            if found != after[at]:
-                after[at], changed = found, True
-    meets = []
-    for at in range(len(blocks)):
-        others = after[at] & ~(1 << at)
-        # The nearest one is passed by all the others' ways: it has the most of them after it.
-        best = last
-        size = -1
-        while others:
-            low = others & -others
-            others ^= low
-            each = low.bit_length() - 1
-            if after[each].bit_count() > size:
-                best, size = each, after[each].bit_count()
-        meets.append(best)
-    return tuple(meets)
