@@ -21,6 +21,7 @@ from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.ondisk import is_capture, read_capture
 from sassay.capture.reading import CubinReading
 from sassay.capture.state_cache import StateCache, StateKey, unpack
+from sassay.containers.mapped import release_part
 from sassay.errors import InputError, SassayError
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
 from sassay.model.kernel import Function, Launch, Resources
@@ -120,6 +121,7 @@ def build_state(
                     continue
             for earlier in waiting or ():
                 builder.add(earlier)
+                _let_go(earlier)
             waiting = None
             builder.add(group)
         packed, name = None, None
@@ -135,10 +137,18 @@ def build_state(
         else:
             for group in waiting or ():
                 builder.add(group)
+                _let_go(group)
             state = builder.finish(discovery)
             if name is not None and state.kernels:
                 cache.save(name, state, store)
         return _adjusted(state, label, (), evidence or {}, environment or {})
+
+
+def _let_go(group: Sequence[Artifact]) -> None:
+    """Give back the memory of mapped artifacts that have been read."""
+    for artifact in group:
+        if artifact.packed is not None:
+            release_part(artifact.packed.stored)
 
 
 def _passing(artifact: Artifact) -> int:

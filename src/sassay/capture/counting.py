@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from sassay.capture.cubin_facts import Counts, CubinFacts, FunctionFacts, KernelFacts
 from sassay.capture.reading import NOBODY
 from sassay.isa import sass
-from sassay.isa.categories import category, summarize
+from sassay.isa.categories import CATEGORIES, summarize
 from sassay.isa.sass.disassembler import WordCounts
 from sassay.isa.sass.words import WORD_BYTES
 from sassay.model.kernel import Census
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 64 << 20
 """Words waiting for a disassembler; it is asked once so many have come together."""
-_LOCAL = ("LDL", "STL")
 
 
 class SassFacts(msgspec.Struct, frozen=True):
@@ -53,29 +53,20 @@ class Counting:
 
     def add(self, facts: CubinFacts) -> None:
         """Count what a cubin holds; its sections can be asked for once `flush` was called."""
-        local = [name for name in facts.names if name.startswith(_LOCAL)]
-        groups = [category(Layer.SASS, name) for name in facts.names]
         words = left = 0
         for kernel in facts.kernels:
-            self._add(kernel.sass_ref, facts, kernel.counts, local, groups)
+            self._add(kernel.sass_ref, facts, kernel.counts)
             words += kernel.code_bytes // WORD_BYTES
             left += len(kernel.counts.left) // WORD_BYTES if kernel.counts else 0
         for function in facts.functions:
-            self._add(function_key(facts, function), facts, function.counts, local, groups)
+            self._add(function_key(facts, function), facts, function.counts)
             words += function.code_bytes // WORD_BYTES
             left += len(function.counts.left) // WORD_BYTES if function.counts else 0
         counted = self._disassembler.counts.setdefault(facts.arch, WordCounts())
         if facts.counted_by is None:
             counted.tables += words - left
 
-    def _add(
-        self,
-        key: str,
-        facts: CubinFacts,
-        counts: Counts | None,
-        local: Sequence[str],
-        groups: Sequence[str],
-    ) -> None:
+    def _add(self, key: str, facts: CubinFacts, counts: Counts | None) -> None:
         if key in self._asked:
             return
         self._asked.add(key)
@@ -87,11 +78,9 @@ class Counting:
             if self._pending_bytes >= BATCH_BYTES:
                 self.flush()
         elif key not in self._facts:
-            census = counts.census(facts.names)
-            spills = (0, 0)
-            if local:
-                spills = sass.spill_bytes({n: census[n] for n in local if n in census})
-            self._facts[key] = SassFacts(census, counts.grouped(groups), spills)
+            self._facts[key] = SassFacts(
+                counts.census(facts.names), counts.grouped(), counts.spills
+            )
 
     def flush(self) -> None:
         """Ask for what waits."""
@@ -146,4 +135,9 @@ def function_key(facts: CubinFacts, function: FunctionFacts) -> str:
 
 
 def _packed(found: SassFacts | None, place: dict[str, int]) -> Counts | None:
-    return None if found is None else Counts.of(found.census, place)
+    if found is None:
+        return None
+    totals = array("I", (found.categories.get(name, 0) for name in CATEGORIES))
+    return msgspec.structs.replace(
+        Counts.of(found.census, place), categories=totals.tobytes(), spills=found.spills
+    )

@@ -13,11 +13,13 @@ from sassay.capture.lines import defined_at
 from sassay.capture.store import lines_digest
 from sassay.containers.cubin import read_cubin
 from sassay.containers.digest import code_hash
-from sassay.isa.categories import CATEGORIES
+from sassay.isa.categories import CATEGORIES, category
+from sassay.isa.sass import spill_bytes
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for
 from sassay.model.artifact import SourceLocation, Toolchain
 from sassay.model.kernel import Launch, Resources
+from sassay.model.layers import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,11 +39,15 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
         opcodes: Places in `CubinFacts.names`, ascending, as native u32.
         counts: So many of each, as native u32.
         left: The words that no table knows, 16 bytes each, in order.
+        categories: So many of each of `CATEGORIES`, as native u32, of what is not left.
+        spills: Bytes of spill loads and stores, likewise.
     """
 
     opcodes: bytes
     counts: bytes
     left: bytes = b""
+    categories: bytes = b""
+    spills: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(cls, census: Mapping[str, int], places: Mapping[str, int]) -> Self:
@@ -61,13 +67,10 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
             )
         )
 
-    def grouped(self, groups: Sequence[str]) -> dict[str, int]:
-        """Instructions by the group of their opcode, sorted; groups as long as the names."""
-        totals: dict[str, int] = {}
-        for place, count in zip(array("I", self.opcodes), array("I", self.counts), strict=True):
-            group = groups[place]
-            totals[group] = totals.get(group, 0) + count
-        return {group: totals[group] for group in CATEGORIES if group in totals}
+    def grouped(self) -> dict[str, int]:
+        """Instructions by category, in the order of the categories, zeros left out."""
+        totals = zip(CATEGORIES, array("I", self.categories), strict=True)
+        return {name: count for name, count in totals if count}
 
 
 class KernelFacts(msgspec.Struct, frozen=True, array_like=True):
@@ -206,15 +209,19 @@ def _count(
     order, place = _name_order(decoder)
     # Places among the names that occur, in the order of the names.
     ranks = np.cumsum(used[order]) - 1
+    groups, loads, stores = _meaning(decoder)
     counts = []
     for present, counted, left in found:
         ranked = ranks[place[present]]
         ascending = ranked.argsort()
+        by_category = np.bincount(groups[present], counted, len(CATEGORIES))
         counts.append(
             Counts(
                 ranked[ascending].astype(np.uint32).tobytes(),
                 counted[ascending].astype(np.uint32).tobytes(),
                 left,
+                by_category.astype(np.uint32).tobytes(),
+                (int(loads[present] @ counted), int(stores[present] @ counted)),
             )
         )
     names = tuple(decoder.names[i - 1] for i in order[used[order]].tolist())
@@ -228,6 +235,21 @@ def _name_order(decoder: TableDecoder) -> tuple[NDArray[np.intp], NDArray[np.int
     place = np.zeros(len(order) + 1, np.intp)
     place[order] = np.arange(len(order))
     return order, place
+
+
+@lru_cache(maxsize=32)
+def _meaning(
+    decoder: TableDecoder,
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """By ids plus one: the category, and the bytes that one spill load or store moves."""
+    names = ("", *decoder.names)
+    places = {name: number for number, name in enumerate(CATEGORIES)}
+    spills = [spill_bytes({name: 1}) for name in names]
+    return (
+        np.array([places[category(Layer.SASS, name)] for name in names], np.intp),
+        np.array([loads for loads, _ in spills], np.intp),
+        np.array([stores for _, stores in spills], np.intp),
+    )
 
 
 def _decoded(

@@ -60,6 +60,21 @@ def release(view: memoryview, start: int, stop: int) -> None:
         mapping.madvise(mmap.MADV_DONTNEED, first, stop - first)
 
 
+def release_part(part: bytes | memoryview) -> None:
+    """As `release`, of a slice of a mapped file; nothing happens for other bytes."""
+    mapping = part.obj if isinstance(part, memoryview) else None
+    if not isinstance(mapping, mmap.mmap) or not len(part):
+        return
+    import numpy as np  # noqa: PLC0415 - tells where a slice begins, which a view does not
+
+    def address(view: memoryview) -> int:
+        return int(np.frombuffer(view, np.uint8).__array_interface__["data"][0])
+
+    whole = memoryview(mapping)
+    start = address(memoryview(part)) - address(whole)
+    release(whole, start, start + len(part))
+
+
 def read_here_and_there(view: memoryview) -> None:
     """Tells the system that little of a mapped file will be read, and not in order.
 
