@@ -81,7 +81,9 @@ class Binder:
         Raises:
             MissingForm: The operand is of another kind.
         """
-        kind = TYPES[type_name]
+        kind = TYPES.get(type_name)
+        if kind is None:
+            raise MissingForm(f"type {type_name}")
         if isinstance(operand, Number):
             value = self._constant(operand.value, kind)
             self.sources.append(Source(kind.name, value=value))

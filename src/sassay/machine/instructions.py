@@ -324,7 +324,7 @@ def barrier(opcode: str, binder: Binder, operands: list[Operand]) -> Barrier:
         count = binder.fetch(operands[1], "u32") if len(operands) == 2 else None
         number = binder.fetch(operands[0], "u32")
         return Barrier(number, count, action == "sync", aligned)
-    if action == "red" and len(parts) == 2:
+    if action == "red" and len(parts) == 2 and 3 <= len(operands) <= 4:
         target, number_operand, *rest = operands
         count = binder.fetch(rest[0], "u32") if len(rest) == 2 else None
         source = binder.fetch(rest[-1], "pred")

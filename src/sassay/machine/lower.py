@@ -23,6 +23,7 @@ from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
 from sassay.machine.program import SINK_SLOT, Op, Place, Program
 from sassay.machine.races import finest_access, orders_of
+from sassay.machine.shape import check_shape
 from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array
 from sassay.machine.undefined import find_undefined
@@ -93,9 +94,6 @@ class _Lowering:
             elif isinstance(each, Instruction):
                 try:
                     self._instruction(here, each)
-                except (IndexError, KeyError, ValueError, AttributeError):
-                    # Operands or modifiers are fewer or of other kinds than any form has.
-                    self.missing.append((f"{each.opcode} {each.operands}", each.line))
                 except MissingForm as error:
                     what = error.form
                     same = what.startswith(each.opcode)
@@ -158,6 +156,7 @@ class _Lowering:
     def _operation(self, binder: Binder, each: Instruction, base: str) -> Op:
         opcode, place = each.opcode, self._place(each)
         operands = parse_operands(each.operands)
+        check_shape(opcode, operands)
         op = Op(opcode, place, instructions.nothing)
         if base in _WARP:
             op.run, op.members = _WARP[base](opcode, binder, operands)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.errors import MissingForm
 from sassay.machine.numeric.kernel import Kernel, Modifiers
 from sassay.machine.types import TYPES, WORDS, Array
 
@@ -121,6 +122,8 @@ def add_sub(form: Modifiers, kind: str) -> Kernel:
 
 
 def _wide(kind: str) -> str:
+    if kind not in {"u16", "s16", "u32", "s32"}:
+        raise MissingForm(f".wide.{kind}")
     return f"{kind[0]}{int(kind[1:]) * 2}"
 
 
