@@ -162,7 +162,7 @@ def _passing(artifact: Artifact) -> int:
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """Look for no cycles while a million records are made that have none: a fifth of the time."""
+    """Look for no cycles while a million records are made that have none."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
 """Processes that read cubins side by side: the work is Python's and numpy's in equal parts.
 
-Threads would wait for one another at each of the hundred thousand short steps; measured on two
-cores, processes take half the time. The bytes of cubins pass through memory that all of them map.
+Threads would wait for one another at each of the hundred thousand short steps. The bytes of cubins
+pass through memory that all of them map.
 """
 
 from __future__ import annotations

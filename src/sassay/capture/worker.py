@@ -55,7 +55,7 @@ def main() -> None:
     memory = memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
     records = RecordCache(Path(folder) if folder else None, "cubins", CubinFacts)
     jobs = msgspec.msgpack.Decoder(Job)
-    gc.disable()  # nothing here makes cycles, and looking for them takes a tenth of the time
+    gc.disable()  # nothing here makes cycles, and looking for them takes time
     while (job := receive(sys.stdin.buffer, jobs)) is not None:
         send(sys.stdout.buffer, answer(job, memory, records))
 
