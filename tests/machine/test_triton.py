@@ -14,6 +14,8 @@ import pytest
 from tests.machine.references import to_bf16, widen
 
 from sassay.machine import Launch, Program, Result, load_program, run
+from sassay.machine.approximate.models import MODELS
+from sassay.machine.symbolic import Leaf, run_symbolic
 
 COMMON = Path(__file__).parents[2] / "examples" / "router" / "common"
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -28,7 +30,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @lru_cache
 def _module(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"router_{name}", COMMON / f"{name}.py")
+    folder = Path(__file__).parent if name == "looped_norm" else COMMON
+    spec = importlib.util.spec_from_file_location(f"router_{name}", folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -131,12 +134,66 @@ def test_rmsnorm_of_any_rows_is_near(arch: int) -> None:
     assert _array(kernel(0, x[:0], weight, x[:0], 1000, 1000, 1000, 1e-6), 2).shape == (0, 1000)
 
 
+def _in_its_own_order(x: Array, weight: Array, eps: float) -> Array:
+    """RMSNorm as four warps with eight elements a thread reduce it.
+
+    Squares of bf16 are exact in float32, so a fused multiply-add is the sum of two squares.
+    """
+    rows, hidden = x.shape
+    wide = np.zeros((rows, 1024), np.float32)
+    wide[:, :hidden] = widen(x)
+    squares = (wide * wide).reshape(rows, 4, 32, 8)
+    pairs = squares[..., 0::2] + squares[..., 1::2]
+    sums = (pairs[..., 0] + pairs[..., 1]) + (pairs[..., 2] + pairs[..., 3])
+    for width in (16, 8, 4, 2, 1):
+        sums = sums[..., :width] + sums[..., width:]
+    warps = sums[..., 0]
+    total = (warps[:, 0] + warps[:, 2]) + (warps[:, 1] + warps[:, 3])
+    mean = MODELS["rcp"](np.array([hidden], np.float32)) * total
+    inverse = MODELS["rsqrt"](mean + np.float32(eps))[:, None]
+    return to_bf16(inverse * wide[:, :hidden] * widen(weight))
+
+
+@pytest.mark.parametrize("hidden", [1024, 1000, 72])
+def test_rmsnorm_of_random_rows_bit_for_bit(arch: int, hidden: int) -> None:
+    kernel = Compiled("norms", "_rmsnorm_kernel", _NORM, {"BLOCK": 1024}, arch)
+    x, weight = _bf16((500, hidden), 21, 3.0), _bf16((hidden,), 22)
+    result = kernel(500, x, weight, np.zeros_like(x), hidden, hidden, hidden, 1e-6)
+    assert (_array(result, 2) == _in_its_own_order(x, weight, 1e-6)).all()
+    weak = "modelled" if arch == 90 else "approximate"
+    assert result.labels[:3] == ("exact", "exact", weak)
+
+
+def test_one_shot_and_looped_differ_symbolically_and_in_some_row(arch: int) -> None:
+    once = Compiled("norms", "_rmsnorm_kernel", _NORM, {"BLOCK": 1024}, arch)
+    looped = Compiled("looped_norm", "_looped_rmsnorm_kernel", _NORM, {"block": 256}, arch)
+    hidden, rows = 1024, 2048
+    x, weight = _bf16((rows, hidden), 23), _bf16((hidden,), 24)
+    given: list[Any] = [x, weight, np.zeros_like(x), hidden, hidden, hidden, 1e-6]
+    pair = []
+    for kernel in (once, once, looped):
+        scratch = [None] * (len(kernel.program.params) - len(given))
+        launch = Launch(1, kernel.block, [*given, *scratch], shared=kernel.shared)
+        leaves = {0: Leaf("x"), 1: Leaf("weight")}
+        found = run_symbolic(kernel.program, launch, leaves=leaves)
+        assert found.trap is None
+        hashes = found.outputs[2]
+        assert hashes is not None
+        pair.append(hashes.reshape(-1)[:hidden])
+    assert (pair[0] == pair[1]).all()
+    assert (pair[0] != pair[2]).all()
+    one, other = (_array(kernel(rows, *given), 2) for kernel in (once, looped))
+    differ = (one != other).any(axis=1)
+    assert 0 < differ.sum() < rows // 4
+    np.testing.assert_allclose(widen(one), widen(other), rtol=2**-7)
+
+
 def test_rmsnorm_without_its_barrier_is_a_race(arch: int) -> None:
     kernel = Compiled("norms", "_rmsnorm_kernel", _NORM, {"BLOCK": 1024}, arch)
     first, *rest = re.split(r"bar\.sync\s+0;", kernel.ptx)
     kernel.program = load_program(first + "bar.sync 0;".join(rest))
     x = _bf16((2, 1000), 3)
-    given = [x, x[0], np.zeros_like(x), 1000, 1000, 1000, 1e-6]
+    given: list[Any] = [x, x[0], np.zeros_like(x), 1000, 1000, 1000, 1e-6]
     scratch = [None] * (len(kernel.program.params) - len(given))
     launch = Launch(2, kernel.block, [*given, *scratch], shared=kernel.shared)
     trap = run(kernel.program, launch).trap
