@@ -2,13 +2,16 @@
 
 Run as `python -m tests.oracle.renamings FILE...` with libraries, cubins or folders of cubins. Pairs
 are made of kernels of one name and architecture whose code differs and whose opcodes are equal in
-order: the ones of which `isa.sass.tiers` asks whether registers were renamed. Prints, for each
-architecture, what the words said beside what the text said; exits 1 if they ever disagree.
+order: the ones of which `isa.sass.tiers` asks whether registers were renamed. Releases give few of
+them; with `--across` pairs are also made of kernels of other names, such as the instances of one
+template. Prints, for each architecture, what the words said beside what the text said; exits 1 if
+they ever disagree.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import sys
 import time
@@ -30,11 +33,13 @@ from sassay.isa.sass.word_renaming import renamed_words
 from sassay.model.artifact import ArtifactKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sassay.isa.sass.decoded import Decoded
     from sassay.isa.sass.words import Words
     from sassay.model.code import SassCode
+
+    _Two = tuple[str, SassCode, SassCode]
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Compared:
     """What was compared of one architecture.
 
     Attributes:
-        pairs: Kernels of one name whose code differs.
+        pairs: Kernels whose code differs.
         why: Of those, the ones that reach no question of registers, by what decided.
         answers: How often text, words alone, and words with text of what they leave open gave
             which answers; None: no answer, all text is read.
@@ -91,30 +96,51 @@ def _kernels(paths: Sequence[Path]) -> dict[str, dict[str, dict[bytes, SassCode]
     return found
 
 
-def _reaching(
-    arch: str, kernels: dict[str, dict[bytes, SassCode]], tool: Disassembler, total: Compared
-) -> Iterator[_Pair]:
+def _one_name(kernels: dict[str, dict[bytes, SassCode]]) -> Iterator[_Two]:
     for symbol, codes in kernels.items():
         for left, right in itertools.combinations(codes.values(), 2):
-            total.pairs += 1
-            one, two = normalize(left), normalize(right)
-            if one.same_layout(two):
-                total.why["relocated"] += 1
-            elif one.same_instructions(two):
-                total.why["rescheduled"] += 1
-            elif len(one.words) != len(two.words):
-                total.why["other lengths"] += 1
+            yield symbol, left, right
+
+
+def _across(
+    arch: str, kernels: dict[str, dict[bytes, SassCode]], tool: Disassembler
+) -> Iterator[_Two]:
+    """Kernels of equal opcodes, each beside the next of them."""
+    last: dict[bytes, tuple[str, SassCode]] = {}
+    named = [(symbol, code) for symbol, codes in kernels.items() for code in codes.values()]
+    # One batch: each call may start an nvdisasm.
+    sections = [(arch, normalize(code).words.tobytes()) for _, code in named]
+    for (symbol, code), decoded in zip(named, tool.opcodes(sections), strict=True):
+        if decoded is None:
+            continue
+        key = hashlib.sha256(decoded.opcodes.tobytes()).digest()
+        if key in last and last[key][0] != symbol:
+            other, before = last[key]
+            yield f"{other} and {symbol}", before, code
+        last[key] = (symbol, code)
+
+
+def _reaching(
+    arch: str, pairs: Iterable[_Two], tool: Disassembler, total: Compared
+) -> Iterator[_Pair]:
+    for symbol, left, right in pairs:
+        total.pairs += 1
+        one, two = normalize(left), normalize(right)
+        if one.same_layout(two):
+            total.why["relocated"] += 1
+        elif one.same_instructions(two):
+            total.why["rescheduled"] += 1
+        elif len(one.words) != len(two.words):
+            total.why["of other lengths"] += 1
+        else:
+            first, second = tool.opcodes([(arch, w.words.tobytes()) for w in (one, two)])
+            if first is None or second is None:
+                total.why["not decoded"] += 1
+            elif not np.array_equal(first.opcodes, second.opcodes):
+                total.why["of other opcodes"] += 1
             else:
-                first, second = tool.opcodes(
-                    [(arch, one.words.tobytes()), (arch, two.words.tobytes())]
-                )
-                if first is None or second is None:
-                    total.why["not decoded"] += 1
-                elif not np.array_equal(first.opcodes, second.opcodes):
-                    total.why["other opcodes"] += 1
-                else:
-                    total.instructions += len(one.words)
-                    yield _Pair(symbol, one.words, two.words, first)
+                total.instructions += len(one.words)
+                yield _Pair(symbol, one.words, two.words, first)
 
 
 class _Texts:
@@ -129,14 +155,24 @@ class _Texts:
         return self._tool.normal_texts(self._arch, left), self._tool.normal_texts(self._arch, right)
 
 
-def compare(paths: Sequence[Path], tool: Disassembler) -> dict[str, Compared]:
-    """Ask both ways of every pair in the files; by architecture."""
+def compare(
+    paths: Sequence[Path], tool: Disassembler, most: int, *, across: bool
+) -> dict[str, Compared]:
+    """Ask both ways of pairs in the files; by architecture.
+
+    Args:
+        paths: Libraries, cubins, folders of cubins.
+        tool: Decodes and prints.
+        most: Pairs of one architecture that reach the question.
+        across: Whether kernels of other names are paired too.
+    """
     result = {}
     for arch, kernels in sorted(_kernels(paths).items()):
         operands = operands_for(arch)
         assert operands is not None
         total = result[arch] = Compared()
-        pairs = list(_reaching(arch, kernels, tool, total))
+        chosen = itertools.chain(_one_name(kernels), _across(arch, kernels, tool) if across else ())
+        pairs = list(itertools.islice(_reaching(arch, chosen, tool, total), most))
         if not pairs:
             continue
         # One batch: each question of its own would start an nvdisasm.
@@ -162,10 +198,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.oracle.renamings", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path)
     parser.add_argument("--cache", type=Path, help="keep what nvdisasm says in this folder")
+    parser.add_argument("--across", action="store_true", help="pair kernels of other names too")
+    parser.add_argument("--most", type=int, default=100_000, help="pairs of one architecture")
     options = parser.parse_args(arguments)
     started = time.monotonic()
     with Disassembler(options.cache) as tool:
-        result = compare(options.file, tool)
+        result = compare(options.file, tool, options.most, across=options.across)
     for arch, total in result.items():
         left = ", ".join(f"{count} {why}" for why, count in sorted(total.why.items()))
         _say(f"{arch}: {total.pairs} pairs, {left or 'none'}")

@@ -82,9 +82,18 @@ def renamed_words(
     widths = _widths(one, opcodes, names)
     columns = (one.classes, one.numbers, two.numbers, widths)
     rows = np.stack([column[named].astype(np.int64) for column in columns], axis=1)
-    kind, old, new, width = np.concatenate((rows, printed)).T
-    # A register that a combination hides can contradict the rest here and not in print.
-    return _one_to_one(kind, old, new, width) or None
+    against = _contradiction(np.concatenate((rows, printed)))
+    if against is None:
+        return True
+    if texts is None:
+        return None
+    # A register that a combination hides contradicts the rest here and not in print.
+    places = np.flatnonzero(named.any(axis=1)).repeat(named.sum(axis=1)[named.any(axis=1)])
+    chosen = sorted({int(places[item]) for item in against if item < len(places)})
+    read = _printed(*texts(before[chosen], after[chosen]))
+    if read is None or _contradiction(np.concatenate((read, printed))) is not None:
+        return False
+    return None
 
 
 def _printed(before: Sequence[str], after: Sequence[str]) -> Numbers | None:
@@ -102,26 +111,32 @@ def _printed(before: Sequence[str], after: Sequence[str]) -> Numbers | None:
     return np.array(rows, dtype=np.int64).reshape(-1, 4)
 
 
-def _one_to_one(
-    kind: NDArray[np.int64],
-    old: NDArray[np.int64],
-    new: NDArray[np.int64],
-    widths: NDArray[np.int64],
-) -> bool:
-    """Whether each class maps one to one, and operands of several registers as a whole."""
+def _contradiction(rows: Numbers) -> tuple[int, int] | None:
+    """Two rows that do not agree on a mapping of each class one to one.
+
+    Args:
+        rows: Class, number before, number after and width in registers of operands. Those of
+            several registers move as a whole.
+
+    Returns:
+        None where there are none.
+    """
+    kind, old, new, widths = rows.T
     forth = np.full((len(CLASSES), _NUMBERS), -1, dtype=np.int64)
     back = np.full((len(CLASSES), _NUMBERS), -1, dtype=np.int64)
     forth[kind, old] = new
     back[kind, new] = old
-    if (forth[kind, old] != new).any() or (back[kind, new] != old).any():
-        return False
-    for step in range(1, int(widths.max(initial=1))):
-        part = widths > step
+    for step in range(int(widths.max(initial=1))):
+        part = np.flatnonzero(widths > step)
         k, o, n = kind[part], old[part] + step, new[part] + step
         there, here = forth[k, o], back[k, n]
-        if ((there >= 0) & (there != n)).any() or ((here >= 0) & (here != o)).any():
-            return False
-    return True
+        wrong = np.flatnonzero(((there >= 0) & (there != n)) | ((here >= 0) & (here != o)))
+        if len(wrong):
+            first = wrong[0]
+            same = kind == k[first]
+            other = same & ((old == o[first]) ^ (new == n[first]))
+            return int(part[first]), int(np.flatnonzero(other)[0])
+    return None
 
 
 def _widths(
