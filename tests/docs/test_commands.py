@@ -186,6 +186,9 @@ def test_options_exist(block: Block, words: list[str]) -> None:
 
 
 def test_what_does_not_run_says_why() -> None:
-    """Reasons are few and plain."""
+    """Reasons are few and plain, and whatever would download has one."""
+    for page in PAGES:
+        for block in blocks(page):
+            assert block.why_not or "pypi:" not in " ".join(block.lines), block
     reasons = {block.why_not for page in PAGES for block in blocks(page)} - {None}
     assert all(reason and len(reason) < 80 for reason in reasons)

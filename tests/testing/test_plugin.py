@@ -94,11 +94,11 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Pytest in a process of its own, as in the user's project."""
     source = Path(sassay.__file__).parent.parent
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "sassay.testing.plugin", "-q", "-p", "no:xdist",
+        [sys.executable, "-m", "pytest", "-p", "sassay.testing.plugin", "-q",
          "-W", "ignore", *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(source), "HOME": str(folder),
-             "XDG_CACHE_HOME": str(folder / "cache")},
+             "XDG_CACHE_HOME": str(folder / "cache"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )  # fmt: skip
 
 
