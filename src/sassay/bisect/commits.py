@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,16 +108,11 @@ class CommitCaptures:
     ) -> None:
         if self._work is not None:
             # Removing can fail halfway; what is left of the entry is pruned then.
-            subprocess.run(
-                ["git", "-C", str(self._repository), "worktree", "remove", "--force", str(self._work)],  # noqa: E501, S607
-                capture_output=True, check=False,
-            )  # fmt: skip
+            with suppress(ToolError):
+                _git(self._repository, "worktree", "remove", "--force", str(self._work))
             shutil.rmtree(self._work.parent, ignore_errors=True)
-            subprocess.run(
-                ["git", "-C", str(self._repository), "worktree", "prune"],  # noqa: S607
-                capture_output=True,
-                check=False,
-            )
+            with suppress(ToolError):
+                _git(self._repository, "worktree", "prune")
 
     def capture(self, commit: Commit) -> Path | None:
         """The capture of a commit; None where its command leaves none.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sassay.machine.binding import Binder, Store
     from sassay.machine.lanes import Lanes
     from sassay.machine.memory import Memory
+    from sassay.machine.names import Passed
     from sassay.machine.numeric import Label
     from sassay.machine.operands import Operand
     from sassay.machine.program import Fetch, Run
@@ -119,13 +120,13 @@ def load(opcode: str, binder: Binder, operands: list[Operand]) -> Run:
 
 
 def _from_passed(
-    binder: Binder, passed: tuple[object, int], kind: str, targets: tuple[Operand, ...]
+    binder: Binder, passed: tuple[Passed, int], kind: str, targets: tuple[Operand, ...]
 ) -> Run:
     variable, offset = passed
     width = TYPES[kind].bits // 8
     moves: list[tuple[Fetch, Store]] = []
     for index, target in enumerate(targets):
-        slot = binder.piece(variable, offset + index * width, width * 8)  # type: ignore[arg-type]
+        slot = binder.piece(variable, offset + index * width, width * 8)
         moves.append((binder.read_slot(slot, TYPES[kind]), binder.store(target)))
     return _move_all(moves)
 

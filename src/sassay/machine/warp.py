@@ -49,7 +49,7 @@ def _spread(lanes: Lanes, by_lane: Array) -> Array:
 
 
 def _sources(mode: str, offset: int, clamp: int) -> tuple[Array, Array]:
-    return _sources_each(mode, np.int64(offset), np.int64(clamp))  # type: ignore[arg-type]
+    return _sources_each(mode, np.array(offset), np.array(clamp))
 
 
 def _sources_each(mode: str, offset: Array, clamp: Array) -> tuple[Array, Array]:

@@ -69,8 +69,8 @@ class Workshop(AbstractContextManager["Workshop"]):
         """
         try:
             from triton.backends.compiler import GPUTarget  # noqa: PLC0415 - an optional extra
-            from triton.compiler import ASTSource  # noqa: PLC0415
-            from triton.compiler import compile as lower  # noqa: PLC0415
+            from triton.compiler import ASTSource  # noqa: PLC0415 - an optional extra
+            from triton.compiler import compile as lower  # noqa: PLC0415 - an optional extra
         except ImportError as error:
             raise ToolError(
                 "Triton is not installed", hint="pip install 'sassay[triton]'"

@@ -235,8 +235,8 @@ def _templates(
     (`triton_tem_fused_mm_0` instead of `triton_mm`). Not every file of a candidate is named by a
     request to time it: those that a worker compiles ahead are known by the folder and the name.
     """
-    # Late: numpy starts threads, which would take signals that are meant for the command.
-    from sassay.sources.triton import is_inductor_name  # noqa: PLC0415
+    # Numpy starts threads, which would take signals that are meant for the command.
+    from sassay.sources.triton import is_inductor_name  # noqa: PLC0415 - late: see above
 
     for each in found.values():
         for one in each:

@@ -79,9 +79,9 @@ def with_device_code(paths: Iterable[str], globs: Sequence[str]) -> tuple[Path, 
 
 
 def _has_device_code(path: Path) -> bool:
-    # Late: numpy starts threads, which would take signals that are meant for the command.
-    from sassay.containers.elf import read_elf  # noqa: PLC0415
-    from sassay.containers.mapped import map_file  # noqa: PLC0415
+    # Numpy starts threads, which would take signals that are meant for the command.
+    from sassay.containers.elf import read_elf  # noqa: PLC0415 - late: see above
+    from sassay.containers.mapped import map_file  # noqa: PLC0415 - late: see above
 
     try:
         elf = read_elf(map_file(path), artifact=str(path))

@@ -13,6 +13,8 @@ from sassay.machine.types import constant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import DTypeLike
+
     from sassay.machine.program import Source
     from sassay.machine.types import Array
 
@@ -186,8 +188,8 @@ class SymbolicLanes(Lanes):
     def _scattered(self, value: Array) -> Array:
         return self.scatter(np.broadcast_to(value, self.shape), value.dtype)
 
-    def scatter(self, value: Array, dtype: object) -> Array:
+    def scatter(self, value: Array, dtype: DTypeLike) -> Array:
         """A value of these rows as one of the slice, zero elsewhere."""
-        full = np.zeros(self._registers.shape, dtype)  # type: ignore[call-overload]
+        full = np.zeros(self._registers.shape, dtype)
         full.reshape(-1, WARP)[self.rows] = value
         return full

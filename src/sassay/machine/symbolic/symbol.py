@@ -100,12 +100,11 @@ def choose(where: Array, new: Piece, old: Piece) -> Piece:
         value = np.where(where, new.value, old.value)
     else:
         value = new.value if new.value is not None else old.value
-    if new.hash is None and old.hash is None:
+    hash_ = old.hash if new.hash is None else new.hash
+    if hash_ is None:
         return Piece(new.bits, value=value, via=via)
     if new.hash is not None and old.hash is not None:
         hash_ = np.where(where, new.hash, old.hash)
-    else:
-        hash_ = new.hash if new.hash is not None else old.hash  # type: ignore[assignment]
     return mixed(new.bits, hash_, value, held, via)
 
 

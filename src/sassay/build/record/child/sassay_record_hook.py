@@ -84,7 +84,7 @@ def log(event: str, **fields: Any) -> None:
     # Opened for every event: a forked child must not write to its parent's file, and programs
     # close file descriptors that they do not know.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-    handle = os.open(os.path.join(folder, f"{os.getpid()}.jsonl"), flags, 0o600)  # noqa: PTH118
+    handle = os.open(os.path.join(folder, f"{os.getpid()}.jsonl"), flags, 0o600)
     try:
         os.write(handle, line.encode("utf-8", "surrogatepass"))
     finally:
@@ -166,7 +166,7 @@ def _log_compilation(module: Any, src: Any, kernel: Any, asked: dict[str, Any]) 
     target = kernel.metadata.target
     event: dict[str, Any] = {
         "hash": kernel.hash,
-        "folder": os.path.dirname(paths[0]) if paths else None,  # noqa: PTH120
+        "folder": os.path.dirname(paths[0]) if paths else None,
         "backend": target.backend,
         "arch": target.arch,
         "language": type(src).__name__,
@@ -193,7 +193,7 @@ def _function(function: Any) -> dict[str, Any]:
         "name": function.__name__,
         "qualname": plain.__qualname__,
         "module": plain.__module__,
-        "file": os.path.abspath(plain.__code__.co_filename),  # noqa: PTH100
+        "file": os.path.abspath(plain.__code__.co_filename),
         "line": plain.__code__.co_firstlineno,
     }
 
@@ -253,7 +253,7 @@ def _value(value: Any) -> Any:
     if name == "dtype" and type(value).__module__.startswith("triton."):
         return {"dtype": str(value.name)}
     if name == "JITFunction":
-        return {"function": value.__name__, "file": os.path.abspath(value.fn.__code__.co_filename)}  # noqa: PTH100
+        return {"function": value.__name__, "file": os.path.abspath(value.fn.__code__.co_filename)}
     for plain in (int, float, str):  # an enumeration's member, numpy's scalars
         if isinstance(value, plain):
             return _value(plain(value))
@@ -283,7 +283,7 @@ def _patch_autotuner(module: Any) -> None:
         with _benchmark(), _watched(self.fn, self.cache, config):
             return bench(self, *args, config=config, **kwargs)
 
-    tuner.__init__, tuner._bench = init, _bench  # noqa: SLF001
+    tuner.__init__, tuner._bench = init, _bench  # noqa: SLF001 - as above
 
 
 class _Choices(dict):  # type: ignore[type-arg]  # in children of Python 3.8 too
@@ -385,7 +385,7 @@ def _log_process() -> None:
     folder = os.environ.get(EVENTS)
     if not folder:
         return
-    marker = os.path.join(folder, "packages")  # noqa: PTH118
+    marker = os.path.join(folder, "packages")
     try:
         os.close(os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -408,7 +408,7 @@ def _log_packages() -> None:
 
 def _log_libraries() -> None:
     """Shared objects that are mapped as the process ends."""
-    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:  # noqa: PTH123
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as lines:
         paths = {line.split(None, 5)[5].rstrip("\n") for line in lines if ".so" in line}
     log("libraries", paths=sorted(path for path in paths if path.startswith("/")))
 

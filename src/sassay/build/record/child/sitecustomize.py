@@ -12,7 +12,7 @@ import importlib.util
 import os
 import sys
 
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is slow to import
+_HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def _install() -> None:
@@ -27,7 +27,7 @@ def _install() -> None:
 
 def _run_shadowed() -> None:
     """Import the module of this name that stands behind this folder on `sys.path`, if any."""
-    behind = [entry for entry in sys.path if os.path.abspath(entry or ".") != _HERE]  # noqa: PTH100
+    behind = [entry for entry in sys.path if os.path.abspath(entry or ".") != _HERE]
     spec = importlib.machinery.PathFinder.find_spec(__name__, behind)
     if spec is None or spec.loader is None:
         return
