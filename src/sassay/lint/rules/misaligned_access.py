@@ -10,7 +10,7 @@ from sassay.lint.rule import Hit, Level, Options, Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sassay.lint.lanes import Terms
+    from sassay.lint.forms import Terms
     from sassay.lint.program import Op
     from sassay.lint.subject import Subject
 

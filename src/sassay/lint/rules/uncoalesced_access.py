@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sassay.lint.lanes import Form
+    from sassay.lint.forms import Form
     from sassay.lint.program import Op
     from sassay.lint.subject import Subject
 
