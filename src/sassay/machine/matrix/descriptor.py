@@ -60,6 +60,30 @@ class Tile:
         Raises:
             TrapError: A tile is out of bounds, or nobody wrote a part of it.
         """
+        offsets = self.chunks(lanes, memory, blocks, descriptors)
+        words = np.take(memory.shared.data.view("c16"), offsets // CHUNK)
+        return self.ordered(words.view(f"u{self.bits // 8}"))
+
+    def ordered(self, elements: Array) -> Array:
+        """Elements of the chunks, as (tiles, rows, k) or turned, as (k, tiles, rows)."""
+        axes = (1, 0, 2) if self.turned else (2, 0, 1)
+        return np.ascontiguousarray(elements.transpose(axes))
+
+    def chunks(self, lanes: Lanes, memory: Memory, blocks: Array, descriptors: Array) -> Array:
+        """Where the chunks of tiles lie in the shared memory of a slice, in bytes.
+
+        Args:
+            lanes: In traps.
+            memory: Its shared memory.
+            blocks: Block in the slice of each tile.
+            descriptors: Of each tile: 64-bit words.
+
+        Returns:
+            (tiles, rows, chunks), or turned (tiles, k, chunks).
+
+        Raises:
+            TrapError: A tile is out of bounds, or nobody wrote a part of it.
+        """
         shared = memory.shared
         places = self._places(descriptors)
         wrong = (places < 0) | (places > shared.size - CHUNK)
@@ -74,10 +98,7 @@ class Tile:
         if unwritten(part, CHUNK) is not None:
             _refuse(part, lanes)
         _compare_swizzles(lanes, shared.written[offsets], descriptors)
-        words = np.take(shared.data.view("c16"), offsets // CHUNK).view(f"u{self.bits // 8}")
-        if self.turned:
-            return np.ascontiguousarray(words.transpose(1, 0, 2))
-        return np.ascontiguousarray(words.transpose(2, 0, 1))
+        return offsets
 
     def _places(self, descriptors: Array) -> Array:
         """Bytes in shared memory of each chunk: (tiles, rows, chunks), or turned."""

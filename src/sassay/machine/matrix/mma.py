@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +50,58 @@ CHUNK = 256
 """Warps whose products are summed together: what keeps the sums in the cache."""
 
 
+@dataclass(frozen=True)
+class MmaForm:
+    """What an opcode says.
+
+    Attributes:
+        rows: Of A and D.
+        product: What is computed.
+        bits: Of an element of A and B.
+        result_bits: Of an element of C and D.
+        width: Of a register.
+    """
+
+    rows: int
+    product: Product
+    bits: int
+    result_bits: int
+    width: int
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Registers of A, B and C."""
+        k, lanes = self.product.k, WARP * self.width
+        return (
+            self.rows * k * self.bits // lanes,
+            8 * k * self.bits // lanes,
+            self.rows * 8 * self.result_bits // lanes,
+        )
+
+
+def mma_form(opcode: str) -> MmaForm:
+    """Reads an opcode.
+
+    Raises:
+        MissingForm: It is no `mma.sync` of the machine.
+    """
+    match = _FORM.fullmatch(opcode)
+    if match is None:
+        raise MissingForm(opcode)
+    rows, k, (result, a, b, given) = int(match[1]), int(match[2]), match.groups()[3:]
+    alike = a == b or any({a, b} <= kinds for kinds in _ALIKE)
+    if (
+        k not in _SHAPES.get(a, ())
+        or result not in _RESULTS[a]
+        or given != result
+        or not alike
+        or (rows == 8 and (a, k) != ("f64", 4))
+    ):
+        raise MissingForm(opcode)
+    product = Product(k, result, a, b, saturates=match[3] is not None)
+    return MmaForm(rows, product, _BITS[a], _BITS[result], 64 if a == "f64" else 32)
+
+
 def mma(opcode: str, binder: Binder, operands: list[Operand], gpu: Gpu) -> Lowered:
     """A product of fragments; the lanes of a warp come together for it.
 
@@ -58,29 +111,17 @@ def mma(opcode: str, binder: Binder, operands: list[Operand], gpu: Gpu) -> Lower
         operands: D, A, B, C.
         gpu: Whose rules hold.
     """
-    match = _FORM.fullmatch(opcode)
-    if match is None or len(operands) != 4:
+    form = mma_form(opcode)
+    if len(operands) != 4:
         raise MissingForm(opcode)
-    rows, k, (result, a, b, given) = int(match[1]), int(match[2]), match.groups()[3:]
-    alike = a == b or any({a, b} <= kinds for kinds in _ALIKE)
-    if (
-        k not in _SHAPES.get(a, ())
-        or result not in _RESULTS[a]
-        or given != result
-        or not alike
-        or (rows == 8) != (a == "f64" and k == 4 and len(binder.items(operands[1])) == 1)
-    ):
-        raise MissingForm(opcode)
-    rule = Product(k, result, a, b, saturates=match[3] is not None).prepare(gpu)
-    width = 64 if a == "f64" else 32
-    sizes = [rows * k * _BITS[a], 8 * k * _BITS[b], rows * 8 * _BITS[result]]
-    counts = [size // (WARP * width) for size in sizes]
+    rule = form.product.prepare(gpu)
+    width, counts, result = form.width, form.counts, form.product.result
     groups = [binder.items(each) for each in operands]
     if [len(each) for each in groups] != [counts[2], counts[0], counts[1], counts[2]]:
         raise MissingForm(f"{opcode} with fragments of other sizes")
     fetches = [[binder.fetch(each, f"b{width}") for each in group] for group in groups[1:]]
     stores = [binder.store(each) for each in groups[0]]
-    multiply = _Multiply(rule, rows, _BITS[a], _BITS[result])
+    multiply = _Multiply(rule, form.rows, form.bits, form.result_bits)
 
     def run(lanes: Lanes, _memory: Memory, where: Array | None) -> None:
         fragments = [

@@ -45,7 +45,17 @@ _SUMS = 1 << 15
 
 
 @dataclass(frozen=True)
-class _Form:
+class WgmmaForm:
+    """What an opcode says.
+
+    Attributes:
+        columns: Of B and D.
+        product: What is computed.
+        bits: Of an element of A and B.
+        result_bits: Of an element of C and D.
+        saturates: Integer sums are clamped.
+    """
+
     columns: int
     product: Product
     bits: int
@@ -53,7 +63,12 @@ class _Form:
     saturates: bool
 
 
-def _form(opcode: str) -> _Form:
+def wgmma_form(opcode: str) -> WgmmaForm:
+    """Reads the opcode of a product.
+
+    Raises:
+        MissingForm: It is none of the machine.
+    """
     match = _FORM.fullmatch(opcode)
     if match is None:
         raise MissingForm(opcode)
@@ -65,7 +80,7 @@ def _form(opcode: str) -> _Form:
     if columns % 8 or not 8 <= columns <= 256:
         raise MissingForm(opcode)
     product = Product(k, result, a, b, warpgroup=True, saturates=match[3] is not None)
-    return _Form(columns, product, bits, 16 if result == "f16" else 32, match[3] is not None)
+    return WgmmaForm(columns, product, bits, 16 if result == "f16" else 32, match[3] is not None)
 
 
 def wgmma(opcode: str, binder: Binder, operands: list[Operand], gpu: Gpu) -> Lowered:
@@ -97,7 +112,7 @@ def _wait(opcode: str, operand: Operand) -> Run:
 
 
 def _product(opcode: str, binder: Binder, operands: list[Operand], gpu: Gpu) -> Lowered:
-    form = _form(opcode)
+    form = wgmma_form(opcode)
     target, first, second, *more = operands
     registers = binder.items(target)
     if len(registers) != _ROWS * form.columns * form.result_bits // (_WARPS * WARP * 32):
@@ -113,12 +128,9 @@ def _product(opcode: str, binder: Binder, operands: list[Operand], gpu: Gpu) -> 
         fragment = [binder.fetch(first, "u64")]
     descriptor = binder.fetch(second, "u64")
     adds = binder.fetch(more[0], "pred") if more else None
-    signs, turns = _immediates(opcode, form, more[1:], in_registers=in_registers)
+    signs, turns = immediates(opcode, form, more[1:], in_registers=in_registers)
     stores = [binder.store(each) for each in registers]
-    tiles = (
-        None if in_registers else Tile(_ROWS, form.product.k, form.bits, turns[0]),
-        Tile(form.columns, form.product.k, form.bits, turns[1]),
-    )
+    tiles = tiles_of(form, turns, in_registers=in_registers)
     multiply = _Multiply(form, form.product.prepare(gpu), tiles, signs)
 
     def run(lanes: Lanes, memory: Memory, where: Array | None) -> None:
@@ -128,7 +140,7 @@ def _product(opcode: str, binder: Binder, operands: list[Operand], gpu: Gpu) -> 
             held = _by_warp(adds, lanes)
             if not held.all():
                 given = [np.where(held, each, np.uint32(0)) for each in given]
-        places = _Places(lanes, memory)
+        places = Places(lanes, memory)
         found = multiply(places, given, warps[len(addends) : -1], warps[-1][:, 0])
         for store, value in zip(stores, found, strict=True):
             store(lanes, value.reshape(lanes.shape), where)
@@ -143,10 +155,30 @@ def _by_warp(fetch: Fetch, lanes: Lanes) -> Array:
     return np.broadcast_to(fetch(lanes), lanes.shape).reshape(-1, WARP)
 
 
-def _immediates(
-    opcode: str, form: _Form, more: list[Operand], *, in_registers: bool
+def tiles_of(
+    form: WgmmaForm, turns: tuple[bool, bool], *, in_registers: bool
+) -> tuple[Tile | None, Tile]:
+    """A, if it is in shared memory, and B there."""
+    return (
+        None if in_registers else Tile(_ROWS, form.product.k, form.bits, turns[0]),
+        Tile(form.columns, form.product.k, form.bits, turns[1]),
+    )
+
+
+def immediates(
+    opcode: str, form: WgmmaForm, more: list[Operand], *, in_registers: bool
 ) -> tuple[tuple[int, int], tuple[bool, bool]]:
-    """Signs of A and B, and whether they are turned."""
+    """Signs of A and B, and whether they are turned.
+
+    Args:
+        opcode: Of a product.
+        form: The same, read.
+        more: What follows the predicate that says whether D is added to.
+        in_registers: A is.
+
+    Raises:
+        MissingForm: Others are wanted.
+    """
     values = []
     for each in more:
         if not isinstance(each, Number):
@@ -165,8 +197,15 @@ def _immediates(
     return (values[0], values[1]), (False if in_registers else turned[0], turned[-1])
 
 
-class _Places:
-    """Which block and which quarter of a warpgroup each warp is."""
+class Places:
+    """Which block and which quarter of a warpgroup each warp is.
+
+    Attributes:
+        lanes: The threads.
+        memory: That they see.
+        blocks: Block in the slice of each warp.
+        quarter: Of each warp.
+    """
 
     def __init__(self, lanes: Lanes, memory: Memory) -> None:
         index = np.broadcast_to(memory.thread_index(lanes), lanes.shape).reshape(-1, WARP)[:, 0]
@@ -176,10 +215,16 @@ class _Places:
         self.quarter = index // WARP % _WARPS
 
     def grouped(self, *descriptors: Array) -> bool:
-        """Whether whole warpgroups follow one another, each with one descriptor."""
+        """Whether whole warpgroups follow one another, each with one of each descriptor."""
         if self.quarter.size % _WARPS or (self.quarter.reshape(-1, _WARPS) != np.arange(4)).any():
             return False
         return all((each.reshape(-1, _WARPS) == each[::_WARPS, None]).all() for each in descriptors)
+
+    def quarters(self, first: Array) -> Array:
+        """Of each warp's A, as (k, warps, 64), the 16 rows that are the warp's."""
+        split = first.reshape(first.shape[0], -1, _WARPS, _ROWS // _WARPS)
+        found: Array = split[:, np.arange(self.quarter.size), self.quarter]
+        return found
 
 
 class _Multiply:
@@ -187,7 +232,7 @@ class _Multiply:
 
     def __init__(
         self,
-        form: _Form,
+        form: WgmmaForm,
         rule: Rule,
         tiles: tuple[Tile | None, Tile],
         signs: tuple[int, int],
@@ -198,7 +243,7 @@ class _Multiply:
         self._signs = signs
 
     def __call__(
-        self, places: _Places, c: list[Array], a: list[Array], descriptors: Array
+        self, places: Places, c: list[Array], a: list[Array], descriptors: Array
     ) -> list[Array]:
         """D of each warp.
 
@@ -214,14 +259,13 @@ class _Multiply:
         blocks = places.blocks[::width]
         second = self._second.read(places.lanes, places.memory, blocks, descriptors[::width])
         if self._first is None:
-            first = _fragment(a, width, form.bits)
+            first = fragment(a, width, form.bits)
         else:
             first = self._first.read(places.lanes, places.memory, blocks, starts[1][::width])
             if width == 1:
-                quarters = first.reshape(first.shape[0], -1, _WARPS, _ROWS // _WARPS)
-                first = quarters[:, np.arange(blocks.size), places.quarter]
+                first = places.quarters(first)
         first, second = _signed(first, self._signs[0]), _signed(second, self._signs[1])
-        sums = _sums(c, width, form.result_bits)
+        sums = sums_of(c, width, form.result_bits)
         size = max(_SUMS // (sums.shape[1] * sums.shape[2]), 1)
         product = form.product
         for start in range(0, blocks.size, size):
@@ -240,7 +284,7 @@ def _signed(words: Array, sign: int) -> Array:
     return words ^ words.dtype.type(1 << (words.dtype.itemsize * 8 - 1))
 
 
-def _fragment(registers: list[Array], width: int, bits: int) -> Array:
+def fragment(registers: list[Array], width: int, bits: int) -> Array:
     """A from registers: words as (k, groups, rows)."""
     words = np.stack(registers).view(f"u{bits // 8}")
     split = words.reshape(2, 2, -1, width, 8, 4, 32 // bits)
@@ -248,7 +292,7 @@ def _fragment(registers: list[Array], width: int, bits: int) -> Array:
     return moved.reshape(-1, split.shape[2], width * 16)
 
 
-def _sums(registers: list[Array], width: int, bits: int) -> Array:
+def sums_of(registers: list[Array], width: int, bits: int) -> Array:
     """C from registers: words as (groups, rows, columns)."""
     words = np.stack(registers)
     if bits == 32:
@@ -261,7 +305,7 @@ def _sums(registers: list[Array], width: int, bits: int) -> Array:
 
 
 def _registers(sums: Array, width: int, bits: int) -> list[Array]:
-    """The reverse of `_sums`: each (warps, 32)."""
+    """The reverse of `sums_of`: each (warps, 32)."""
     split = sums.reshape(sums.shape[0], width, 2, 8, -1, 4, 2)
     if bits == 32:
         moved = np.ascontiguousarray(split.transpose(4, 2, 6, 0, 1, 3, 5))
