@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.errors import InputError, ToolError, UsageError
+from sassay.git import ask_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -168,17 +169,4 @@ class CommitCaptures:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError as error:
-        raise ToolError("git cannot be run", hint=str(error)) from error
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise ToolError(f"git {arguments[0]}: {lines[0]}", artifact=str(folder))
-    return done.stdout
+    return ask_git(folder, *arguments).decode("utf-8", "replace")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from sassay.containers import limits
 from sassay.containers.mapped import map_file
-from sassay.errors import SassayError, ToolError, UsageError
+from sassay.errors import SassayError, UsageError
+from sassay.git import GitRefusedError, ask_git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,15 +139,9 @@ class GitRevision:
     def _git(self, *arguments: str) -> bytes | None:
         """What git prints; None where it fails."""
         try:
-            run = subprocess.run(
-                ["git", "-C", str(self._folder), *arguments],  # noqa: S607 - the user's own git
-                capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=_SECONDS,
-            )  # fmt: skip
-        except FileNotFoundError as error:
-            raise ToolError("git is not installed", hint="--source-root DIR needs none") from error
-        except subprocess.TimeoutExpired as error:
-            raise ToolError(f"git {arguments[0]} takes more than {_SECONDS} s") from error
-        return run.stdout if run.returncode == 0 else None
+            return ask_git(self._folder, *arguments, timeout=_SECONDS)
+        except GitRefusedError:
+            return None
 
 
 def candidates(path: str, root: str) -> list[str]:

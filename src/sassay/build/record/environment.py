@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sassay.build.record.caches import variables
 from sassay.build.record.secrets import hide, hide_arguments, is_secret, secret_values
+from sassay.errors import ToolError
+from sassay.git import ask_git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,17 +160,9 @@ def checkout_of(folder: Path) -> Path | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's own git
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
+        return ask_git(folder, *arguments, timeout=_GIT_SECONDS).decode("utf-8", "replace").strip()
+    except ToolError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 class GpuQuery:
