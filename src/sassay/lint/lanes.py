@@ -204,8 +204,8 @@ class Lanes:
         values = self._values
         kind = values.kinds[value]
         if kind is Kind.NUMBER:
-            known = values.number(value)
-            return None if known is None else number(known)
+            constant = values.number(value)
+            return None if constant is None else number(constant)
         if kind is Kind.NAME:
             return self._named(value)
         if kind is Kind.PHI:
