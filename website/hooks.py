@@ -115,11 +115,12 @@ def _command_line() -> str:
     return "\n".join(text)
 
 
-def _help(command: object, context: object, name: str, level: int) -> list[str]:
-    shown = command.get_help(context).rstrip()  # type: ignore[attr-defined]  # click's Command
+def _help(command: Any, context: Any, name: str, level: int) -> list[str]:
+    # Commands and contexts are those of the click that typer keeps inside, which has no types.
+    shown = command.get_help(context).rstrip()
     text = [f"{'#' * level} {name}\n", f"```text\n{shown}\n```\n"]
     for child_name, child in sorted(getattr(command, "commands", {}).items()):
-        info = type(context)(child, info_name=child_name, parent=context)  # type: ignore[call-arg]
+        info = type(context)(child, info_name=child_name, parent=context)
         text += _help(child, info, f"{name} {child_name}", min(level + 1, 3))
     return text
 
