@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.async_copy.contents import Contents
 from sassay.machine.async_copy.flights import Flights
 from sassay.machine.async_copy.phases import Phases
 from sassay.machine.async_copy.stores import Stores
@@ -173,8 +174,9 @@ class Memory:
         self._uniform = {"const": const, "param": param}
         self.threads = threads
         self.shared = shared
-        self.flights = Flights(shared, shared.count * threads)
-        self.phases = Phases(shared)
+        self.contents = Contents(read)
+        self.flights = Flights(shared, shared.count * threads, self.contents)
+        self.phases = Phases(shared, self.contents)
         self.stores = Stores(shared, shared.count * threads)
         self.products = Outstanding(shared.count * threads)
 

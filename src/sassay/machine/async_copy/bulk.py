@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.async_copy.contents import CHUNK, Window
 from sassay.machine.async_copy.mbarrier import each_thread, in_shared, trap_of
 from sassay.machine.async_copy.phases import WrongBarrierError
 from sassay.machine.async_copy.tensor_map import (
@@ -22,7 +23,7 @@ from sassay.machine.async_copy.tensor_map import (
 )
 from sassay.machine.errors import MissingForm
 from sassay.machine.lowered import Lowered
-from sassay.machine.memory import Part, TrapError, read, unread, unwritten, write
+from sassay.machine.memory import Part, TrapError, unread, unwritten, write
 from sassay.machine.operands import Address, Number, TensorPlace, Vector
 from sassay.machine.owned import SWIZZLED
 from sassay.machine.types import TYPES
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from sassay.machine.operands import Operand
     from sassay.machine.types import Array
 
-_CHUNK = 16
 _LOAD = re.compile(
     r"cp\.async\.bulk\.tensor\.([1-5])d\.shared::(?:cta|cluster)\.global(?:\.tile)?"
     r"\.mbarrier::complete_tx::bytes(?:\.L2::cache_hint)?",
@@ -118,7 +118,8 @@ def _load(binder: Binder, operands: list[Operand]) -> Lowered:
         active = lanes.running(where)
         values = (in_shared(to(lanes)), source(lanes), size(lanes), in_shared(barrier(lanes)))
         for block, start, place, count, at in each_thread(lanes, active, *values):
-            data = _global_bytes(lanes, memory, place, count).view("c16")
+            window = _stretch(lanes, memory, place, count)
+            data = memory.contents.gather(window.shape, window.element, window, 0)
             _launch(lanes, memory, (block, at), (start, None), data)
 
     return Lowered(run)
@@ -135,21 +136,23 @@ def _store(binder: Binder, operands: list[Operand]) -> Lowered:
         threads = memory.flights.threads(lanes, memory, active).tolist()
         each = each_thread(lanes, active, *values)
         for thread, (block, place, start, count) in zip(threads, each, strict=True):
-            data = _shared_bytes(lanes, memory, (block, start), (count // _CHUNK, 16), thread)
-            _global_bytes(lanes, memory, place, count)[...] = data.reshape(-1)
+            window = _stretch(lanes, memory, place, count)
+            data = _shared_chunks(lanes, memory, (block, start), (count // CHUNK, 16), thread)
+            memory.contents.scatter(window, data)
 
     return Lowered(run)
 
 
-def _global_bytes(lanes: Lanes, memory: Memory, place: int, count: int) -> Array:
-    if count % _CHUNK or place % _CHUNK:
-        message = f"a bulk copy of {count} bytes at address {place:#x}: not multiples of {_CHUNK}"
+def _stretch(lanes: Lanes, memory: Memory, place: int, count: int) -> Window:
+    if count % CHUNK or place % CHUNK:
+        message = f"a bulk copy of {count} bytes at address {place:#x}: not multiples of {CHUNK}"
         raise TrapError("misaligned", message, None, lanes)
     found = memory.globals.find(place)
     if found is None or place + count > found.start + found.size:
         message = f"a bulk copy of {count} bytes at {memory.globals.describe(place)}"
         raise TrapError("out-of-bounds", message, None, lanes)
-    return found.data[place - found.start : place - found.start + count]
+    chunks = count // CHUNK
+    return Window(found, place - found.start, (CHUNK,), CHUNK, (slice(0, chunks),), (chunks,))
 
 
 # Tensor copies.
@@ -182,7 +185,7 @@ def _tensor_load(opcode: str, binder: Binder, operands: list[Operand], rank: int
             found = maps.get(place) or _map_at(lanes, memory, place, active, rank)
             maps[place] = found
             data = _gather(lanes, memory, found, where_from)
-            _launch(lanes, memory, (block, at), (start, found.swizzle), data.view("c16"))
+            _launch(lanes, memory, (block, at), (start, found.swizzle), data)
 
     return Lowered(run)
 
@@ -203,9 +206,11 @@ def _tensor_store(opcode: str, binder: Binder, operands: list[Operand], rank: in
         each_one = each_thread(lanes, active, *values)
         for thread, (block, start, place, *where_to) in zip(threads, each_one, strict=True):
             found = _map_at(lanes, memory, place, active, rank)
-            chunks = _box_bytes(found) // _CHUNK
-            data = _shared_bytes(lanes, memory, (block, start), (chunks, found.swizzle), thread)
-            _scatter(lanes, memory, found, where_to, data)
+            chunks = _box_bytes(found) // CHUNK
+            data = _shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
+            window = _window(lanes, memory, found, where_to)
+            if window is not None:
+                memory.contents.scatter(window, data)
 
     return Lowered(run)
 
@@ -240,8 +245,12 @@ def _overlap(found: Map, start: list[int]) -> tuple[list[slice], list[slice]] | 
     return box[::-1], tensor[::-1]
 
 
-def _window(lanes: Lanes, memory: Memory, found: Map, tensor: list[slice]) -> Array:
-    """The part of a tensor in global memory, as elements."""
+def _window(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Window | None:
+    """The part of a box that lies in the tensor, None if none does."""
+    overlap = _overlap(found, start)
+    if overlap is None:
+        return None
+    box, tensor = overlap
     lengths = [each.stop - each.start for each in tensor]
     strides = found.strides[::-1]
     first = found.address + sum(
@@ -252,33 +261,18 @@ def _window(lanes: Lanes, memory: Memory, found: Map, tensor: list[slice]) -> Ar
     if held is None or last + found.element > held.start + held.size:
         message = f"a tensor copy up to {memory.globals.describe(last)}"
         raise TrapError("out-of-bounds", message, None, lanes)
-    flat = held.data[first - held.start : last + found.element - held.start]
-    return np.lib.stride_tricks.as_strided(
-        flat, (*lengths, found.element), (*strides, 1), writeable=True
-    )
+    shape = found.box[::-1]
+    return Window(held, first - held.start, strides, found.element, tuple(box), shape)
 
 
 def _gather(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Array:
-    shape = (*found.box[::-1], found.element)
-    if found.box[0] * found.element % _CHUNK:
+    if found.box[0] * found.element % CHUNK:
         message = f"a box whose rows have {found.box[0] * found.element} bytes"
         raise TrapError("tensor-map", message, None, lanes)
-    data = np.zeros(shape, np.uint8)
-    if found.fills:
-        # The NaN of hardware here has all bits but the sign and the lowest mantissa bits open.
-        data[...] = 0xFF
-    overlap = _overlap(found, start)
-    if overlap is not None:
-        data[tuple(overlap[0])] = _window(lanes, memory, found, overlap[1])
-    return data.reshape(-1)
-
-
-def _scatter(lanes: Lanes, memory: Memory, found: Map, start: list[int], data: Array) -> None:
-    overlap = _overlap(found, start)
-    if overlap is None:
-        return
-    box = data.reshape((*found.box[::-1], found.element))
-    _window(lanes, memory, found, overlap[1])[...] = box[tuple(overlap[0])]
+    # The NaN of hardware here has all bits but the sign and the lowest mantissa bits open.
+    fill = 0xFF if found.fills else 0
+    window = _window(lanes, memory, found, start)
+    return memory.contents.gather(found.box[::-1], found.element, window, fill)
 
 
 # Shared memory.
@@ -286,17 +280,17 @@ def _scatter(lanes: Lanes, memory: Memory, found: Map, start: list[int], data: A
 
 def _places(lanes: Lanes, memory: Memory, source: tuple[int, int], chunks: int, span: int) -> Array:
     (block, start), shared = source, memory.shared
-    if start % _CHUNK:
-        message = f"byte {start} of shared memory: bulk copies want multiples of {_CHUNK}"
+    if start % CHUNK:
+        message = f"byte {start} of shared memory: bulk copies want multiples of {CHUNK}"
         raise TrapError("misaligned", message, None, lanes)
-    places = swizzled(start + np.arange(chunks, dtype=np.int64) * _CHUNK, span)
-    if chunks and int(places.max()) + _CHUNK > shared.size:
+    places = swizzled(start + np.arange(chunks, dtype=np.int64) * CHUNK, span)
+    if chunks and int(places.max()) + CHUNK > shared.size:
         message = (
-            f"a bulk copy up to byte {int(places.max()) + _CHUNK} of shared memory, which has "
+            f"a bulk copy up to byte {int(places.max()) + CHUNK} of shared memory, which has "
             f"{shared.size} bytes"
         )
         raise TrapError("out-of-bounds", message, None, lanes)
-    return (places + block * shared.stride) // _CHUNK
+    return (places + block * shared.stride) // CHUNK
 
 
 def _launch(
@@ -307,26 +301,26 @@ def _launch(
     data: Array,
 ) -> None:
     start, span = target
-    places = _places(lanes, memory, (barrier[0], start), data.size, span or _CHUNK)
+    places = _places(lanes, memory, (barrier[0], start), data.size, span or CHUNK)
     try:
         memory.phases.launch(*barrier, (places, data, 1 | SWIZZLED.get(span or 0, 0)))
     except WrongBarrierError as error:
         raise trap_of(error, lanes, None) from None
 
 
-def _shared_bytes(
+def _shared_chunks(
     lanes: Lanes, memory: Memory, source: tuple[int, int], layout: tuple[int, int], thread: int
 ) -> Array:
     places = _places(lanes, memory, source, *layout)
-    part = Part(memory.shared.data, places * _CHUNK, memory.shared.written, None)
-    wrong = unwritten(part, _CHUNK)
+    part = Part(memory.shared.data, places * CHUNK, memory.shared.written, None)
+    wrong = unwritten(part, CHUNK)
     if wrong is not None:
         one = Part(part.data, part.offsets[wrong][:1], part.written, None)
         trap = unread(one, np.ones(1, np.bool_), lanes, "a bulk copy reads")
         raise TrapError(trap.kind, trap.message, None, lanes)
-    found = read(part, _CHUNK, 1)[0]
+    found = memory.contents.chunks(memory.shared, places)
     memory.stores.start(thread, places, found)
-    return np.ascontiguousarray(found).view(np.uint8)
+    return found
 
 
 # Tensor maps that a kernel makes.
@@ -381,6 +375,7 @@ def _copy_map(binder: Binder, operands: list[Operand]) -> Lowered:
         for block, place, start in set(each_thread(lanes, active, *values)):
             first = block * memory.shared.stride + start
             data = memory.shared.data[first : first + MAP_BYTES]
-            _global_bytes(lanes, memory, place, MAP_BYTES)[...] = data
+            window = _stretch(lanes, memory, place, MAP_BYTES)
+            window.bytes()[...] = data.reshape(-1, CHUNK)
 
     return Lowered(run)

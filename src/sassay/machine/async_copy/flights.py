@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.machine.owned import IN_FLIGHT, UNITS, mark
+from sassay.machine.owned import IN_FLIGHT, mark
 
 if TYPE_CHECKING:
+    from sassay.machine.async_copy.contents import Contents
     from sassay.machine.lanes import Lanes
     from sassay.machine.memory import Memory
     from sassay.machine.owned import Owned
@@ -52,14 +53,16 @@ class _Copy:
 class Flights:
     """The copies of a slice, by thread."""
 
-    def __init__(self, shared: Owned, threads: int) -> None:
+    def __init__(self, shared: Owned, threads: int, contents: Contents) -> None:
         """Nothing is under way.
 
         Args:
             shared: Shared memory of the slice.
             threads: Of the slice, padded to whole warps.
+            contents: Of memory.
         """
         self._shared = shared
+        self._contents = contents
         self._commits = np.zeros(threads, np.int32)
         self._copies: list[_Copy] = []
         self._everyone = np.arange(threads, dtype=np.int64)
@@ -117,5 +120,5 @@ class Flights:
         self._copies = left
 
     def _write(self, copy: _Copy) -> None:
-        self._shared.data.view(UNITS[copy.size])[copy.places] = copy.data
+        self._contents.land(self._shared, copy.places, copy.data, copy.size)
         mark(self._shared, copy.places, copy.size, 1)

@@ -8,9 +8,7 @@ import numpy as np
 
 from sassay.machine.errors import MissingForm
 from sassay.machine.lowered import Lowered
-from sassay.machine.memory import read
 from sassay.machine.operands import Number
-from sassay.machine.owned import UNITS
 
 if TYPE_CHECKING:
     from sassay.machine.binding import Binder
@@ -65,35 +63,30 @@ def _source(
 ) -> Array:
     """What is copied: the bytes of the source, then zeros."""
     size, count = sizes
-    data = np.zeros(lanes.shape, UNITS[size])
     if count is None or (count == size).all():
-        _fill(lanes, memory, place, active, data)
-        return data
+        return _read(lanes, memory, place, active, size)
     whole = count == size
-    _fill(lanes, memory, place, whole if active is None else active & whole, data)
+    data = _read(lanes, memory, place, whole if active is None else active & whole, size)
     parts = (count > 0) & (count < size)
     if active is not None:
         parts = parts & active
     if parts.any():
-        pieces = data.view(np.uint8).reshape(*lanes.shape, size)
         for at in range(size - 1):
-            byte = np.zeros(lanes.shape, np.uint8)
             there = parts & (count > at)
-            _fill(lanes, memory, place + place.dtype.type(at), there, byte)
-            pieces[..., at] = np.where(there, byte, pieces[..., at])
+            byte = _read(lanes, memory, place + place.dtype.type(at), there, 1)
+            data = memory.contents.insert(data, at, byte, there)
     return data
 
 
-def _fill(lanes: Lanes, memory: Memory, place: Array, active: Array | None, data: Array) -> None:
-    size = data.dtype.itemsize
+def _read(lanes: Lanes, memory: Memory, place: Array, active: Array | None, size: int) -> Array:
+    """What lies in global memory for the threads that read, zeros for the others."""
+    contents = memory.contents
+    data = contents.blank(lanes.shape, size)
     if active is not None and not active.any():
-        return
+        return data
     for part in memory.locate(lanes, "global", place, size, active):
-        found = read(part, size, 1)[0]
-        if part.where is None:
-            data[...] = found
-        else:
-            np.copyto(data, found, where=part.where)
+        data = contents.merge(part.where, contents.take(part, size), data)
+    return data
 
 
 def commit_group(_opcode: str, _binder: Binder, _operands: list[Operand]) -> Lowered:

@@ -12,13 +12,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sassay.machine.owned import IN_FLIGHT, UNITS, mark
+from sassay.machine.async_copy.contents import CHUNK
+from sassay.machine.owned import IN_FLIGHT, mark
 
 if TYPE_CHECKING:
+    from sassay.machine.async_copy.contents import Contents
     from sassay.machine.owned import Owned
     from sassay.machine.types import Array
-
-_CHUNK = 16
 
 
 @dataclass
@@ -56,8 +56,9 @@ class WrongBarrierError(Exception):
 class Phases:
     """The barriers of a slice."""
 
-    def __init__(self, shared: Owned) -> None:
+    def __init__(self, shared: Owned, contents: Contents) -> None:
         self._shared = shared
+        self._contents = contents
         self._barriers: dict[tuple[int, int], Phased] = {}
 
     def init(self, block: int, place: int, count: int) -> None:
@@ -119,7 +120,7 @@ class Phases:
             place: Of the barrier.
             copy: As in `Phased`.
         """
-        mark(self._shared, copy[0], _CHUNK, IN_FLIGHT)
+        mark(self._shared, copy[0], CHUNK, IN_FLIGHT)
         self.at(block, place).copies.append(copy)
 
     def complete(self, block: int, place: int, phase: int, *, parity: bool) -> bool:
@@ -142,7 +143,7 @@ class Phases:
 
     def _land(self, found: Phased) -> None:
         places, data, left = found.copies.popleft()
-        self._shared.data.view(UNITS[_CHUNK])[places] = data
-        mark(self._shared, places, _CHUNK, left)
-        found.bytes_left -= data.size * _CHUNK
+        self._contents.land(self._shared, places, data, CHUNK)
+        mark(self._shared, places, CHUNK, left)
+        found.bytes_left -= data.size * CHUNK
         found.turn()
