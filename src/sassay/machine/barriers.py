@@ -8,8 +8,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
+    from sassay.machine.ordering import Order
     from sassay.machine.program import Barrier
-    from sassay.machine.races import Races
     from sassay.machine.types import Array
 
 BARRIERS = 16
@@ -19,7 +19,7 @@ BARRIERS = 16
 class Barriers:
     """How many threads arrived at each barrier, and who waits at which."""
 
-    def __init__(self, shape: tuple[int, int], races: Races | None) -> None:
+    def __init__(self, shape: tuple[int, int], order: Order | None) -> None:
         blocks = shape[0]
         self._arrived = np.zeros((blocks, BARRIERS), np.int64)
         # 0 stands for all threads of the block that have not exited.
@@ -27,7 +27,7 @@ class Barriers:
         self._number = np.zeros(shape, np.int64)
         self._value = np.zeros(shape, np.bool_)
         self._shape = shape
-        self._races = races
+        self._order = order
 
     @property
     def idle(self) -> bool:
@@ -47,8 +47,8 @@ class Barriers:
         blocks, threads = np.nonzero(where)
         at = number[blocks, threads]
         np.add.at(self._arrived, (blocks, at), 1)
-        if self._races is not None:
-            self._races.arrive(blocks, threads, at, BARRIERS)
+        if self._order is not None:
+            self._order.arrive(blocks, threads, at, BARRIERS)
         if barrier.count is None:
             self._expected[blocks, at] = 0
         else:
@@ -71,8 +71,8 @@ class Barriers:
             return np.zeros(self._shape, np.bool_)
         self._arrived[done] = 0
         freed: Array = waiting & np.take_along_axis(done, self._number, axis=1)
-        if self._races is not None:
-            self._races.pass_barrier(freed, self._number, done)
+        if self._order is not None:
+            self._order.pass_barrier(freed, self._number, done)
         return freed
 
     def reduced(self, how: str, freed: Array) -> Array:

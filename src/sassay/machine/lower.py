@@ -21,8 +21,9 @@ from sassay.machine.matrix.wgmma import wgmma
 from sassay.machine.names import Names, Passed, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
+from sassay.machine.ordering import orders_of
 from sassay.machine.program import SINK_SLOT, Op, Place, Program
-from sassay.machine.races import finest_access, orders_of
+from sassay.machine.races import finest_access
 from sassay.machine.shape import check_shape
 from sassay.machine.tiles import tiles
 from sassay.machine.types import TYPES, Array

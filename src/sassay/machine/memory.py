@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -18,13 +18,18 @@ from sassay.machine.async_copy.phases import Phases
 from sassay.machine.async_copy.stores import Stores
 from sassay.machine.matrix.outstanding import Outstanding
 from sassay.machine.owned import IN_FLIGHT, UNITS, Owned
-from sassay.machine.races import Race, Races
+from sassay.machine.races import Race
 
 if TYPE_CHECKING:
+    from sassay.machine.global_races import Cells
     from sassay.machine.lanes import Lanes
+    from sassay.machine.ordering import Order
     from sassay.machine.program import Op
+    from sassay.machine.races import Races
     from sassay.machine.result import TrapKind
     from sassay.machine.types import Array
+
+    Touched: TypeAlias = Races | Cells
 
 GLOBAL_START = 0x7000_0000_0000
 _GAP = 1 << 21
@@ -55,6 +60,7 @@ class Allocation:
         data: The bytes, padded.
         name: In messages.
         written: A byte of ones for each byte that was written; None where all of it has values.
+        races: Where races are looked for: what threads did to it.
     """
 
     start: int
@@ -62,6 +68,7 @@ class Allocation:
     data: Array
     name: str
     written: Array | None = None
+    races: Touched | None = None
 
 
 class GlobalMemory:
@@ -144,7 +151,7 @@ class Watch:
     """
 
     lanes: Lanes
-    races: Races
+    races: Touched
 
     def trap(self, error: Race) -> TrapError:
         """The trap of a race."""
@@ -163,9 +170,9 @@ class Memory:
         const: Array,
         param: Array,
         threads: int,
-        races: Races | None = None,
+        order: Order | None = None,
     ) -> None:
-        self.races = races
+        self.order = order
         # Which operations touched which allocations, by their identities.
         self.op: Op | None = None
         self.touched: set[tuple[int, int]] = set()
@@ -248,8 +255,8 @@ class Memory:
             place = np.where(wrong, 0, place)
         offsets = place + base if base is not None else place
         watch = None
-        if self.races is not None and space == "shared":
-            watch = Watch(lanes, self.races)
+        if space == "shared" and self.shared.races is not None:
+            watch = Watch(lanes, self.shared.races)
         return Part(data, offsets, written, where, watch)
 
     def _space(self, lanes: Lanes, space: str) -> tuple[Array, int, Array | None, Array | None]:
@@ -283,7 +290,8 @@ class Memory:
             if where is not None:
                 offsets = np.where(where, offsets, 0)
             self.touched.add((id(self.op), id(found)))
-            return [Part(found.data, offsets, found.written, where)]
+            watch = None if found.races is None else Watch(lanes, found.races)
+            return [Part(found.data, offsets, found.written, where, watch)]
         return self._scattered(lanes, place, size, where)
 
     def _scattered(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
@@ -295,7 +303,8 @@ class Memory:
             if inside.any():
                 offsets = np.where(inside, place - each.start, 0)
                 self.touched.add((id(self.op), id(each)))
-                parts.append(Part(each.data, offsets, each.written, inside))
+                watch = None if each.races is None else Watch(lanes, each.races)
+                parts.append(Part(each.data, offsets, each.written, inside, watch))
                 left &= ~inside
         if left.any():
             raise TrapError(
@@ -397,8 +406,7 @@ def _write_watched(part: Part, watch: Watch, index: Array, packed: Array) -> Non
         watch.races.write(part.offsets, size, watch.lanes, part.where, changes)
         cells[index] = packed
         lost = _differ(cells[index], packed)
-        if lost.any():
-            watch.races.collide(int(np.argmax(lost)), watch.lanes, part.where)
+        watch.races.settle(part.offsets, size, watch.lanes, part.where, lost)
     except Race as error:
         raise watch.trap(error) from None
 

@@ -85,7 +85,7 @@ class Op:
         sources: Operands in the order of the instruction.
         targets: Slots of the results in the order of the instruction.
         kernel: What it computes, if it only computes on registers.
-        orders: What it orders between threads, as `races.orders_of` says.
+        orders: What it orders between threads, as `ordering.orders_of` says.
     """
 
     form: str

@@ -66,6 +66,7 @@ class Result(msgspec.Struct, frozen=True):
         label: The weakest label among the instructions that ran.
         labels: By argument position: how far each array can be trusted, None for a scalar; never
             weaker than `label`.
+        written: By argument position: whether the kernel wrote to the array, None for a scalar.
         forms: Forms that ran and are not exact, with their label, sorted by form.
         instructions: Thread-instructions: each thread counts each instruction of the blocks of
             code that it went through.
@@ -77,3 +78,4 @@ class Result(msgspec.Struct, frozen=True):
     forms: Mapping[str, Label]
     instructions: int
     labels: tuple[Label | None, ...] = ()
+    written: tuple[bool | None, ...] = ()

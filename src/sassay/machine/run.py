@@ -11,8 +11,10 @@ from msgspec import structs
 from sassay.errors import LimitError, UsageError
 from sassay.machine.async_copy.tensor_map import TensorMap
 from sassay.machine.labels import RANK, array_labels
+from sassay.machine.lanes import WARP
 from sassay.machine.launch import Launch, Pointer
 from sassay.machine.memory import Allocation, GlobalMemory, Memory, TrapError
+from sassay.machine.ordering import Order
 from sassay.machine.owned import Owned
 from sassay.machine.races import Races
 from sassay.machine.result import Result, Trap
@@ -20,6 +22,8 @@ from sassay.machine.slices import Slice
 from sassay.machine.types import TYPES, WORDS, Array, constant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sassay.isa.ptx.syntax import Parameter
     from sassay.machine.launch import Argument
     from sassay.machine.numeric import Label
@@ -30,6 +34,8 @@ SLICE_THREADS = 1 << 15
 
 MAX_BYTES = 2 << 30
 """Registers, shared and local memory of one slice."""
+
+_WRITERS = frozenset(["st", "atom", "red"])
 
 _PAD = 16
 
@@ -68,9 +74,8 @@ def _run(program: Program, launch: Launch, ones: frozenset[int]) -> Result:
         size = slice_blocks(program, launch, SLICE_THREADS)
         for first in range(0, launch.blocks, size):
             count = min(size, launch.blocks - first)
-            seen = slice_memory(
-                program, launch, memory, arguments, count, watched=launch.find_races
-            )
+            order = order_of(program, launch, count) if launch.find_races else None
+            seen = slice_memory(program, launch, memory, arguments, count, order=order)
             part = Slice(program, launch, seen, first, count)
             for slot in ones:
                 bits = program.widths[slot]
@@ -102,7 +107,29 @@ def _run(program: Program, launch: Launch, ones: frozenset[int]) -> Result:
         ),
         forms=dict(sorted(forms.items())),
         instructions=counted,
+        written=_written(program, visited, known, kept, memory),
     )
+
+
+def _written(
+    program: Program,
+    visited: set[int],
+    touched: Mapping[int, frozenset[int]],
+    kept: Sequence[tuple[Argument, Allocation | None]],
+    memory: GlobalMemory,
+) -> tuple[bool | None, ...]:
+    """Which arguments the kernel wrote to, by its instructions; by content after bulk copies."""
+    ops = [op for at in visited for op in program.blocks[at].ops]
+    writers = [op for op in ops if op.base in _WRITERS]
+    numbers = frozenset[int]().union(*(touched.get(id(op), frozenset()) for op in writers))
+    wrote = {id(memory.allocations[number]) for number in numbers}
+    if any(op.base == "cp" and "bulk" in op.form for op in ops):
+        for given, each in kept:
+            array = array_of(given, each)
+            whole = given.array if isinstance(given, (Pointer, TensorMap)) else given
+            if each is not None and array is not None and isinstance(whole, np.ndarray):
+                wrote |= {id(each)} if array.tobytes() != whole.tobytes() else set()
+    return tuple(None if each is None else id(each) in wrote for _, each in kept)
 
 
 def _undefined(program: Program, launch: Launch, zeros: Result) -> Trap:
@@ -268,6 +295,13 @@ def slice_blocks(program: Program, launch: Launch, wanted_threads: int) -> int:
     return max(min(wanted, fits), 1)
 
 
+def order_of(program: Program, launch: Launch, count: int) -> Order | None:
+    """What threads of a slice know of each other; None where they share no memory."""
+    if not _shared_bytes(program, launch):
+        return None
+    return Order(count, -(-launch.threads // WARP) * WARP)
+
+
 def slice_memory(
     program: Program,
     launch: Launch,
@@ -275,13 +309,13 @@ def slice_memory(
     param: Array,
     count: int,
     *,
-    watched: bool = False,
+    order: Order | None = None,
 ) -> Memory:
-    """What a slice of so many blocks sees; `watched` looks for races."""
+    """What a slice of so many blocks sees; races are looked for where an order is kept."""
     threads = -(-launch.threads // 32) * 32
     shared = Owned(_shared_bytes(program, launch), count)
-    if watched and shared.size:
-        shared.races = Races(shared.data.size, count, threads, program.cell)
+    if order is not None and shared.size:
+        shared.races = Races(shared.data.size, program.cell, order)
     const = np.frombuffer(program.const + b"\0" * (_PAD + -len(program.const) % _PAD), np.uint8)
     padded = np.zeros(-(-param.size // _PAD) * _PAD, np.uint8)
     padded[: param.size] = param
@@ -292,7 +326,7 @@ def slice_memory(
         const=const,
         param=padded,
         threads=threads,
-        races=shared.races,
+        order=order,
     )
 
 

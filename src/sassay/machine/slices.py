@@ -67,8 +67,8 @@ class Slice:
         if threads != self.shape[1]:
             self._alive = (np.arange(self.shape[1]) < threads)[None, :]
         self._count = threads * count
-        self._races = memory.races
-        self._barriers = Barriers(self.shape, self._races)
+        self._order = memory.order
+        self._barriers = Barriers(self.shape, self._order)
         self._special(first)
 
     def _new_registers(self) -> Registers:
@@ -204,13 +204,13 @@ class Slice:
                     return
                 where = held
         self.memory.op = op
-        if self._races is None:
+        if self._order is None:
             op.run(lanes, self.memory, where)
             return
-        self._races.op = op
+        self._order.op = op
         op.run(lanes, self.memory, where)
         if op.orders:
-            self._races.order(op.orders, lanes, where)
+            self._order.order(op.orders, lanes, where)
 
     def _part(self, counters: Array) -> None:
         if self._alive is not None:
@@ -260,8 +260,8 @@ class Slice:
             held = np.broadcast_to(barrier.source(lanes), self.shape)
             value = reduce_block(barrier.reduce, held, self._alive)
             self._put_reduced(lanes, barrier.target, barrier.reduce, value)
-        if self._races is not None:
-            self._races.everyone()
+        if self._order is not None:
+            self._order.everyone()
         return True
 
     def _put_reduced(

@@ -31,7 +31,7 @@ class SymbolicMemory:
         self.overlays = dict(overlays)
 
     @property
-    def races(self) -> None:
+    def order(self) -> None:
         """Races are looked for in the numeric mode only."""
         return
 

@@ -1,0 +1,363 @@
+"""Finds races in global memory: two threads touch the same bytes, and nothing orders them.
+
+Cells of arrays remember their last write, their last atomic and two of their reads, as cells of
+shared memory do (`races`), over all blocks of a grid. `ordering` tells what is ordered, so what is
+reported is a race, and not every race is found. Accesses that leave the bytes as they are cannot
+change a result: those pairs are of the kind `same-value`.
+
+A mark takes eight bytes, so memory is looked at in windows; `watched` runs a launch for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from sassay.machine.lanes import WARP
+from sassay.machine.ordering import MAX_MEETINGS, is_strong
+
+if TYPE_CHECKING:
+    from sassay.machine.lanes import Lanes
+    from sassay.machine.ordering import Meetings, Order
+    from sassay.machine.program import Op
+    from sassay.machine.types import Array
+
+_WHO_BITS, _OP_BITS, _TIME_BITS = 27, 13, 22
+_OP = _WHO_BITS
+_CHANGED = _OP + _OP_BITS
+_TIME = _CHANGED + 1
+MAX_THREADS = 1 << _WHO_BITS
+"""Threads of a grid in which races are looked for."""
+
+MARK_BYTES = 32
+"""Bytes of marks beside a cell."""
+
+_MAX_FOUND = 64
+
+RaceKind = Literal["race", "same-value"]
+Does = Literal["reads", "writes", "updates"]
+
+
+class SearchEndsError(Exception):
+    """Races cannot be looked for any further; the text says why."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """One of two accesses.
+
+    Attributes:
+        does: What it does.
+        block: Number of the thread's block in the grid.
+        thread: Number of the thread in its block.
+        op: The instruction.
+    """
+
+    does: Does
+    block: int
+    thread: int
+    op: Op
+
+
+@dataclass
+class GlobalRace:
+    """Two instructions that touch the same bytes from threads that nothing orders.
+
+    Attributes:
+        kind: `same-value` where one of them leaves the bytes as they are.
+        array: What is touched, by its name in the memory.
+        byte: The first place, in bytes.
+        first: The access that came first in the machine.
+        second: The other.
+        count: Accesses that met another like this.
+    """
+
+    kind: RaceKind
+    array: str
+    byte: int
+    first: Access
+    second: Access
+    count: int
+
+
+class Search:
+    """What is found in all windows and slices of a launch.
+
+    Attributes:
+        order: Of the slice that runs.
+        meetings: Of the blocks of the grid.
+        found: By kind, instructions, and whether one block or two take part.
+        forgotten: Pairs of instructions beyond those that are kept.
+    """
+
+    def __init__(self, meetings: Meetings) -> None:
+        """Nothing yet."""
+        self.order: Order | None = None
+        self.meetings = meetings
+        self.found: dict[tuple[object, ...], GlobalRace] = {}
+        self.forgotten = 0
+        self._ops: list[Op] = []
+        self._numbers: dict[int, int] = {}
+
+    def stamp(self) -> int:
+        """The mark of the instruction that runs now, without its thread.
+
+        Raises:
+            SearchEndsError: Marks do not go that far.
+        """
+        order = self.order
+        if order is None or order.op is None:
+            raise SearchEndsError("no thread runs")
+        number = self._numbers.get(id(order.op))
+        if number is None:
+            number = self._numbers[id(order.op)] = len(self._ops)
+            self._ops.append(order.op)
+        if number >= 1 << _OP_BITS or order.time >= 1 << _TIME_BITS:
+            raise SearchEndsError("too many instructions or points of synchronization")
+        if self.meetings.count > MAX_MEETINGS:
+            raise SearchEndsError("blocks meet too often")
+        return (number << _OP) | (order.time << _TIME)
+
+    def op_of(self, mark: int) -> Op:
+        """The instruction that left a mark."""
+        return self._ops[(mark >> _OP) & ((1 << _OP_BITS) - 1)]
+
+    def ordered(self, before: Array, mine: Array, *, strong: bool) -> Array:
+        """Whether accesses that left marks are ordered before what threads do now.
+
+        Args:
+            before: Marks.
+            mine: Threads, numbered in the grid.
+            strong: What left the marks orders by itself, as an atomic does for who sees it.
+        """
+        order = self.order
+        assert order is not None  # noqa: S101 - a stamp was asked for before
+        other, since = before & ((1 << _WHO_BITS) - 1), before >> _TIME
+        block, other_block = mine // order.threads, other // order.threads
+        same = block == other_block
+        found = np.zeros(before.shape, np.bool_)
+        if same.any():
+            warps = (mine[same] % order.threads // WARP, other[same] % order.threads // WARP)
+            found[same] = since[same] < order.known[block[same] - order.first, *warps]
+        apart = ~same
+        if apart.any():
+            found[apart] = self.meetings.ordered(
+                other_block[apart], since[apart], block[apart], strong=strong
+            )
+        return found
+
+    def note(
+        self, kind: RaceKind, array: str, byte: int, sides: tuple[Access, Access], count: int
+    ) -> None:
+        """Keeps a pair of accesses, or counts it."""
+        first, second = sides
+        near = first.block == second.block
+        key = (kind, array, id(first.op), first.does, id(second.op), second.does, near)
+        known = self.found.get(key)
+        if known is not None:
+            known.count += count
+        elif len(self.found) < _MAX_FOUND:
+            self.found[key] = GlobalRace(kind, array, byte, first, second, count)
+        else:
+            self.forgotten += 1
+
+
+@dataclass(frozen=True)
+class _Touch:
+    """Cells of a window that threads touch.
+
+    Attributes:
+        cells: One for each cell that any thread touches.
+        who: The thread, numbered in the grid.
+        item: Which of the threads that run it is.
+        marks: What each leaves.
+    """
+
+    cells: Array
+    who: Array
+    item: Array
+    marks: Array
+
+
+class Cells:
+    """A window of one allocation, and who touched it."""
+
+    def __init__(self, search: Search, name: str, cell: int, low: int, high: int) -> None:
+        """Nobody did anything yet.
+
+        Args:
+            search: Where it is told what is found.
+            name: Of the allocation.
+            cell: Bytes that are told apart.
+            low: First byte that is looked at.
+            high: One more than the last.
+        """
+        self._search = search
+        self._name = name
+        self._cell = cell
+        self._low, self._high = low // cell, -(-high // cell)
+        count = self._high - self._low
+        self._wrote, self._first, self._last = (np.zeros(count, np.int64) for _ in range(3))
+        self._atomic: Array | None = None
+        self._written: _Touch | None = None
+
+    def read(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> None:
+        """Threads read."""
+        touch = self._touch(offsets, size, lanes, where)
+        if touch is None:
+            return
+        if not is_strong(self._op()):
+            self._check(self._wrote, touch, "writes", "reads", None)
+            if self._atomic is not None:
+                self._check(self._atomic, touch, "updates", "reads", None)
+        self._last[touch.cells] = touch.marks
+        order = self._search.order
+        floor = order.floor if order is not None else 0
+        threads = order.threads if order is not None else 1
+        before = self._first[touch.cells]
+        mine = (before & ((1 << _WHO_BITS) - 1)) // threads == touch.who // threads
+        old = (before == 0) | (mine & ((before >> _TIME) < floor))
+        self._first[touch.cells[old][::-1]] = touch.marks[old][::-1]
+
+    def write(
+        self, offsets: Array, size: int, lanes: Lanes, where: Array | None, changes: Array
+    ) -> None:
+        """Threads write.
+
+        Args:
+            offsets: Of each thread.
+            size: Bytes.
+            lanes: The threads.
+            where: Those that write.
+            changes: For each of them whether the bytes there differ from what it writes.
+        """
+        touch = self._touch(offsets, size, lanes, where)
+        self._written = touch
+        if touch is None:
+            return
+        if is_strong(self._op()):
+            self._update(touch)
+            self._written = None
+            return
+        changed = changes.reshape(-1)[touch.item]
+        for earlier in (self._first, self._last):
+            self._check(earlier, touch, "reads", "writes", changed)
+        self._check(self._wrote, touch, "writes", "writes", changed)
+        if self._atomic is not None:
+            self._check(self._atomic, touch, "updates", "writes", changed)
+        self._wrote[touch.cells] = touch.marks | (changed.astype(np.int64) << _CHANGED)
+
+    def settle(
+        self, _offsets: Array, _size: int, _lanes: Lanes, _where: Array | None, lost: Array
+    ) -> None:
+        """Threads wrote: those whose mark is gone met another in the same instruction.
+
+        Args:
+            lost: For each of them whether another's value stands there now.
+        """
+        touch, self._written = self._written, None
+        if touch is None:
+            return
+        left = self._wrote[touch.cells]
+        who = (1 << _WHO_BITS) - 1
+        met = (left & who) != touch.who
+        if met.any():
+            at = np.flatnonzero(met)
+            other = lost.reshape(-1)[touch.item[at]]
+            self._note_all(left[at], touch, at, ("writes", "writes"), ~other)
+
+    def atomic(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> None:
+        """Threads run an atomic."""
+        touch = self._touch(offsets, size, lanes, where)
+        if touch is None:
+            return
+        self._check(self._wrote, touch, "writes", "updates", None)
+        for earlier in (self._first, self._last):
+            self._check(earlier, touch, "reads", "updates", None)
+        self._update(touch)
+
+    def _update(self, touch: _Touch) -> None:
+        if self._atomic is None:
+            self._atomic = np.zeros_like(self._wrote)
+        self._atomic[touch.cells] = touch.marks
+
+    def _op(self) -> Op | None:
+        return self._search.order.op if self._search.order is not None else None
+
+    def _touch(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> _Touch | None:
+        mark = self._search.stamp()
+        order = self._search.order
+        assert order is not None  # noqa: S101 - the stamp needs it
+        thread = (lanes.block + order.first) * order.threads + order.thread_of(lanes)
+        places = np.broadcast_to(offsets, lanes.shape)
+        if where is None:
+            who, places = thread.reshape(-1), places.reshape(-1)
+        else:
+            chosen = np.broadcast_to(where, lanes.shape)
+            who, places = thread[chosen], places[chosen]
+        count = max(size // self._cell, 1)
+        item = np.arange(who.size)
+        cells = places // self._cell - self._low
+        if count > 1:
+            cells = (cells[:, None] + np.arange(count)).reshape(-1)
+            who, item = np.repeat(who, count), np.repeat(item, count)
+        inside = (cells >= 0) & (cells < self._high - self._low)
+        if not inside.all():
+            cells, who, item = cells[inside], who[inside], item[inside]
+        return _Touch(cells, who, item, who | mark) if cells.size else None
+
+    def _check(
+        self, earlier: Array, touch: _Touch, did: Does, does: Does, changes: Array | None
+    ) -> None:
+        """Looks for what others did before that is not ordered before what threads do now.
+
+        Args:
+            earlier: Marks of cells.
+            touch: What threads touch now.
+            did: What left the marks.
+            does: What threads do now.
+            changes: Whether what is written now changes the bytes; None if nothing is.
+        """
+        before = earlier[touch.cells]
+        near = before != 0
+        near &= (before & ((1 << _WHO_BITS) - 1)) != touch.who
+        if not near.any():
+            return
+        at = np.flatnonzero(near)
+        before = before[at]
+        wrong = ~self._search.ordered(before, touch.who[at], strong=did == "updates")
+        if not wrong.any():
+            return
+        at, before = at[wrong], before[wrong]
+        quiet = np.zeros(at.shape, np.bool_)
+        if changes is not None and did != "updates":
+            quiet = ~changes[at]
+        elif did == "writes" and does == "reads":
+            quiet = (before >> _CHANGED & 1) == 0
+        self._note_all(before, touch, at, (did, does), quiet)
+
+    def _note_all(
+        self, before: Array, touch: _Touch, at: Array, verbs: tuple[Does, Does], quiet: Array
+    ) -> None:
+        """Keeps one example of each pair of instructions, and counts the others."""
+        search, order = self._search, self._search.order
+        assert order is not None  # noqa: S101 - a stamp was asked for before
+        who = (1 << _WHO_BITS) - 1
+        apart = (before & who) // order.threads != touch.who[at] // order.threads
+        number = (before >> _OP) & ((1 << _OP_BITS) - 1)
+        groups, first, counts = np.unique(
+            (number << 2) | (apart << 1) | quiet, return_index=True, return_counts=True
+        )
+        now = search.op_of(int(touch.marks[at[0]]))
+        for group, place, count in zip(groups.tolist(), first, counts.tolist(), strict=True):
+            mark, mine = int(before[place]), int(touch.who[at[place]])
+            other = mark & who
+            sides = (
+                Access(verbs[0], *divmod(other, order.threads), search.op_of(mark)),
+                Access(verbs[1], *divmod(mine, order.threads), now),
+            )
+            byte = (int(touch.cells[at[place]]) + self._low) * self._cell
+            kind: RaceKind = "same-value" if group & 1 else "race"
+            search.note(kind, self._name, byte, sides, count)
