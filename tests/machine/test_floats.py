@@ -138,22 +138,25 @@ def test_fused_sums_that_a_wider_format_would_round_twice(form: Format) -> None:
     check(f"fma.rn.{name}", form, operands, lambda a, b, c: exact.fma(a, b, c, form))
 
 
+@pytest.mark.parametrize("kind", ["f32", "f64"])
 @pytest.mark.parametrize("mode", ["rz", "rm", "rp"])
-@pytest.mark.parametrize("base", ["add", "mul", "fma", "div", "sqrt", "rcp"])
+@pytest.mark.parametrize("base", ["add", "sub", "mul", "fma", "div", "sqrt", "rcp"])
 @SETTINGS
 @given(data=st.data())
-def test_directed_rounding(base: str, mode: str, data: st.DataObject) -> None:
-    one = F32.bias << F32.mantissa
+def test_directed_rounding(base: str, mode: str, kind: str, data: st.DataObject) -> None:
+    form = FORMATS[kind]
+    one, sign = form.bias << form.mantissa, 1 << (form.bits - 1)
     models: dict[str, Callable[..., int]] = {
-        "add": lambda a, b: exact.add(a, b, F32, mode),
-        "mul": lambda a, b: exact.mul(a, b, F32, mode),
-        "fma": lambda a, b, c: exact.fma(a, b, c, F32, mode),
-        "div": lambda a, b: exact.div(a, b, F32, mode),
-        "sqrt": lambda a: exact.sqrt(a, F32, mode),
-        "rcp": lambda a: exact.div(one, a, F32, mode),
+        "add": lambda a, b: exact.add(a, b, form, mode),
+        "sub": lambda a, b: exact.add(a, b ^ sign, form, mode),
+        "mul": lambda a, b: exact.mul(a, b, form, mode),
+        "fma": lambda a, b, c: exact.fma(a, b, c, form, mode),
+        "div": lambda a, b: exact.div(a, b, form, mode),
+        "sqrt": lambda a: exact.sqrt(a, form, mode),
+        "rcp": lambda a: exact.div(one, a, form, mode),
     }
     count = {"fma": 3, "sqrt": 1, "rcp": 1}.get(base, 2)
-    check(f"{base}.{mode}.f32", F32, data.draw(rows(F32, count)), models[base])
+    check(f"{base}.{mode}.{kind}", form, data.draw(rows(form, count)), models[base])
 
 
 @pytest.mark.parametrize("base", ["add", "mul", "fma", "div", "sqrt", "max", "min"])
@@ -362,7 +365,7 @@ def test_integers_to_floats(target: str, source: str, data: st.DataObject) -> No
             max_size=40,
         )
     )
-    for mode in ("rn", "rz", "rm", "rp") if target == "f32" else ("rn",):
+    for mode in ("rn", "rz", "rm", "rp"):
         (found,) = apply(
             f"cvt.{mode}.{target}.{source} $0, #0;", [(bits // 8, values)], [form.bits // 8]
         )

@@ -10,7 +10,7 @@ from sassay.machine.operands import split
 from sassay.machine.types import TYPES
 from sassay.machine.variables import Area, ModuleVariables, read_declaration
 
-_REGISTERS = re.compile(r"\.reg\s+(?:\.align\s+\d+\s+)?\.(\w+)\s+([^.].*?);?", re.ASCII)
+_REGISTERS = re.compile(r"\.reg\s*(?:\.align\s+\d+\s*)?\.(\w+)\s+([^.].*?);?", re.ASCII)
 _RANGE = re.compile(r"([\w$%]+)<(\d+)>", re.ASCII)
 _NUMBERED = re.compile(r"([A-Za-z_$%][\w$%]*?)(\d+)", re.ASCII)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.numeric import directed
 from sassay.machine.numeric import rounding as r
 from sassay.machine.numeric.integers import INTEGER
 from sassay.machine.numeric.kernel import Kernel, Modifiers
@@ -116,21 +117,19 @@ def _float_to_integer(target: str, source: str, mode: str, *, ftz: bool) -> Kern
 def _integer_to_float(target: str, source: str, mode: str) -> Kernel:
     wide = TYPES[source].bits == 64
 
-    def exact(a: Array) -> Array:
-        if not wide:
-            return a.astype(np.float64)
-        half = a.dtype.type(32)
-        upper = (a >> half).astype(np.float64) * 2.0**32
-        lower = (a & a.dtype.type(0xFFFFFFFF)).astype(np.float64)
-        return r.sum_to_odd(upper, lower)
+    def halves(a: Array) -> tuple[Array, Array]:
+        upper = (a >> a.dtype.type(32)).astype(np.float64) * 2.0**32
+        return upper, (a & a.dtype.type(0xFFFFFFFF)).astype(np.float64)
 
     def run(a: Array) -> Array:
-        if target == "f64":
-            return a.astype(np.float64)
-        return from_double(exact(a), target, mode)
+        if not wide or (target == "f64" and mode == "rn"):
+            number = a.astype(np.float64)
+        elif target == "f64":
+            number = directed.moved(*r.two_sum(*halves(a)), mode)
+        else:
+            number = r.sum_to_odd(*halves(a))
+        return number if target == "f64" else from_double(number, target, mode)
 
-    if target == "f64" and wide and mode != "rn":
-        raise ValueError(mode)
     return Kernel(run, (source,), (target,))
 
 
@@ -196,8 +195,6 @@ def _scalar(form: Modifiers, target: str, source: str) -> Kernel:
         return _float_to_integer(target, source, _WHOLE[whole], ftz=ftz)
     if source in INTEGER and target in _FLOATS and mode:
         form.flag("ftz")
-        if form.flag("sat") or (target == "f64" and mode != "rn"):
-            raise form.missing()
         form.end()
         return _integer_to_float(target, source, mode)
     if source in _FLOATS and target in _FLOATS | {"tf32"}:

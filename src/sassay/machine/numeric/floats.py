@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.approximate import forms as unit
+from sassay.machine.numeric import directed
 from sassay.machine.numeric import rounding as r
 from sassay.machine.numeric.kernel import Function, Kernel, Label, Modifiers
 from sassay.machine.types import TYPES, Array
@@ -192,6 +193,14 @@ _NEAREST32: dict[str, Function] = {
 }
 
 
+_DIRECTED64: dict[str, Callable[..., Array]] = {
+    "add": directed.add,
+    "sub": lambda a, b, mode: directed.add(a, -b, mode),
+    "mul": directed.multiply,
+    "fma": directed.fuse,
+}
+
+
 def arithmetic(form: Modifiers, kind: str) -> Kernel:
     """`add`, `sub`, `mul`, `fma` and `mad` of floats."""
     base = "fma" if form.base == "mad" else form.base
@@ -201,9 +210,12 @@ def arithmetic(form: Modifiers, kind: str) -> Kernel:
     form.end()
     count = 3 if base == "fma" else 2
     if kind == "f64":
-        if ftz or sat or relu or mode != "rn":
+        if ftz or sat or relu:
             raise form.missing()
-        return finished(r.fma64 if base == "fma" else _NEAREST32[base], kind, count)
+        near = r.fma64 if base == "fma" else _NEAREST32[base]
+        return finished(
+            near if mode == "rn" else partial(_DIRECTED64[base], mode=mode), kind, count
+        )
     if kind in {"f32", "f32x2"}:
         run = _NEAREST32[base] if mode == "rn" else _directed(base, mode)
         kernel = finished(run, "f32", count, ftz=ftz, sat=sat, relu=relu)
@@ -214,17 +226,6 @@ def arithmetic(form: Modifiers, kind: str) -> Kernel:
     if kind.endswith("x2"):
         return packed(half, kind, count)
     return Kernel(half, (kind,) * count, (kind,))
-
-
-def _adjusted(near: Array, remainder: Array, mode: str) -> Array:
-    """A quotient or root rounded to nearest, moved by the sign of what remains."""
-    zero = np.float32(0)
-    if mode == "rz":
-        wrong = np.where(near > 0, remainder < 0, remainder > 0) & (near != 0)
-        return np.where(wrong, np.nextafter(near, zero), near)
-    if mode == "rm":
-        return np.where(remainder < 0, np.nextafter(near, np.float32(-np.inf)), near)
-    return np.where(remainder > 0, np.nextafter(near, np.float32(np.inf)), near)
 
 
 def _quotient(a: Array, b: Array, mode: str) -> Array:
@@ -239,7 +240,7 @@ def _root(a: Array, mode: str) -> Array:
     wide = near.astype(np.float64)
     rest = a.astype(np.float64) - wide * wide
     rest = np.where(np.isfinite(rest), rest, 0.0)
-    return _adjusted(near, rest, mode)
+    return directed.moved(near, rest, mode)
 
 
 def divide(form: Modifiers, kind: str) -> Kernel:
@@ -247,8 +248,9 @@ def divide(form: Modifiers, kind: str) -> Kernel:
     how = form.pick("approx", "full", *_ROUNDINGS)
     ftz = form.flag("ftz")
     form.end()
-    if kind == "f64" and how == "rn":
-        return finished(np.divide, kind, 2)
+    if kind == "f64" and how in _ROUNDINGS and not ftz:
+        whole = np.divide if how == "rn" else partial(directed.divide, mode=how)
+        return finished(whole, kind, 2)
     if kind != "f32" or how is None:
         raise form.missing()
     if how in {"approx", "full"}:
@@ -312,6 +314,8 @@ def special(form: Modifiers, kind: str) -> Kernel:
         return Kernel(half, (kind,), (kind,), "approximate")
     if kind == "f64" and ftz and base in {"rcp", "rsqrt"}:
         return finished(_upper_word(_FUNCTIONS[base]), kind, 1, label="approximate")
+    if kind == "f64" and base == "rsqrt":
+        return finished(_FUNCTIONS[base], kind, 1, label="approximate")
     raise form.missing()
 
 
@@ -348,7 +352,12 @@ def _rounded_special(form: Modifiers, kind: str, mode: str, *, ftz: bool) -> Ker
         run = np.sqrt if form.base == "sqrt" else _reciprocal
         return finished(run, kind, 1, ftz=ftz)
     if kind == "f64":
-        raise form.missing()
+        if ftz:
+            raise form.missing()
+        unit64 = np.ones((1, 1))
+        if form.base == "sqrt":
+            return finished(partial(directed.root, mode=mode), kind, 1)
+        return finished(lambda a: directed.divide(unit64, a, mode), kind, 1)
     if form.base == "sqrt":
         return finished(partial(_root, mode=mode), kind, 1, ftz=ftz)
     one = np.ones((1, 1), np.float32)

@@ -214,7 +214,7 @@ def fma64(a: Array, b: Array, c: Array) -> Array:
     safe = (magnitude > 2.0**-900) & (magnitude < 2.0**1000) & (parts[2] < 2.0**1000)
     safe &= (parts[0] < 2.0**990) & (parts[1] < 2.0**990)
     safe &= (parts[2] > 2.0**-960) | (parts[2] == 0)
-    high, low = _two_product(np.where(safe, a, 1.0), np.where(safe, b, 1.0))
+    high, low = two_product(np.where(safe, a, 1.0), np.where(safe, b, 1.0))
     third = np.where(safe, c, 0.0)
     # Boldo and Melquiond, algorithm "Fmac".
     top, rest = two_sum(third, low)
@@ -232,7 +232,8 @@ def fma64(a: Array, b: Array, c: Array) -> Array:
     return result
 
 
-def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """The rounded product of two doubles and its exact error (Dekker), away from the limits."""
     factor = 134217729.0  # 2**27 + 1, Veltkamp's splitting
     product = a * b
     scaled = a * factor
