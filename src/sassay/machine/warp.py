@@ -39,7 +39,7 @@ def shuffle(
         return lanes.by_thread(found), _spread(lanes, inside)
     by = [np.broadcast_to(each, lanes.shape) for each in (value, offset, clamp)]
     words, distance, bound = (lanes.by_warp(each) for each in by)
-    source, inside = _sources_each(mode, distance.astype(np.int64), bound.astype(np.int64))
+    source, inside = lane_sources(mode, distance.astype(np.int64), bound.astype(np.int64))
     found = np.take_along_axis(words, source, axis=-1)
     return lanes.by_thread(found), lanes.by_thread(inside)
 
@@ -49,10 +49,11 @@ def _spread(lanes: Lanes, by_lane: Array) -> Array:
 
 
 def _sources(mode: str, offset: int, clamp: int) -> tuple[Array, Array]:
-    return _sources_each(mode, np.array(offset), np.array(clamp))
+    return lane_sources(mode, np.array(offset), np.array(clamp))
 
 
-def _sources_each(mode: str, offset: Array, clamp: Array) -> tuple[Array, Array]:
+def lane_sources(mode: str, offset: Array, clamp: Array) -> tuple[Array, Array]:
+    """The lane that each lane of a warp reads in a `shfl`, and whether that is in range."""
     distance, bound, segment = offset & 31, clamp & 31, (clamp >> 8) & 31
     low = _LANE & segment
     high = low | (bound & ~segment)
