@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.capture.build import sort_diagnostics
+from sassay.capture.diagnostics import sort_diagnostics
 from sassay.capture.families import kernel_order, qualify_families
 from sassay.model.state import State
 
