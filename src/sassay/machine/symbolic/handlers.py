@@ -8,6 +8,7 @@ import numpy as np
 
 from sassay.machine import warp
 from sassay.machine.access import split_access
+from sassay.machine.async_copy.mbarrier import in_shared
 from sassay.machine.atomics import chosen, turns
 from sassay.machine.errors import UnsupportedInstruction
 from sassay.machine.instructions import IGNORED
@@ -15,6 +16,7 @@ from sassay.machine.program import SINK_SLOT
 from sassay.machine.symbolic import hashing
 from sassay.machine.symbolic.compute import compute, extend
 from sassay.machine.symbolic.lanes import DependsOnDataError
+from sassay.machine.symbolic.matrix import bind_mma, bind_wgmma
 from sassay.machine.symbolic.names import canonical
 from sassay.machine.symbolic.symbol import Piece, Symbol, negate, select_words
 from sassay.machine.tiles import spots
@@ -35,10 +37,10 @@ if TYPE_CHECKING:
 _COUNTS = {"v2": 2, "v4": 4, "v8": 8}
 _FOLLOWED = frozenset(
     {"moves", "mov", "ld", "ldu", "st", "atom", "red", "shfl", "vote", "redux", "bar", "barrier"}
-    | {"ldmatrix", "stmatrix"}
+    | {"ldmatrix", "stmatrix", "mma", "wgmma", "cp", "mbarrier", "tensormap"}
     | {"cvta", "isspacep", "activemask", "elect", "match", "trap", "createpolicy", "call"}
 )
-"""Operations that do not only compute on registers and that are followed: those of the second
+"""Operations that do not only compute on registers and that are followed: those of the third
 line with sources that are known. All others would move bytes past the hashes."""
 
 
@@ -65,15 +67,16 @@ def refuse_unfollowed(program: Program) -> None:
 class Handlers:
     """The operations of a program, bound to symbols; each is bound when it first runs."""
 
-    def __init__(self, widths: tuple[int, ...], notes: Notes, *, folds: bool) -> None:
+    def __init__(self, program: Program, notes: Notes, *, folds: bool) -> None:
         """Binds nothing yet.
 
         Args:
-            widths: Of the register slots.
+            program: Whose operations they are.
             notes: Takes what the run should say.
             folds: Approximate instructions are computed where their sources are known.
         """
-        self._widths = widths
+        self._program = program
+        self._widths = program.widths
         self._notes = notes
         self._folds = folds
         self._bound: dict[int, Handler] = {}
@@ -103,6 +106,11 @@ class Handlers:
             "redux": self._reduce,
             "ldmatrix": self._tiles,
             "stmatrix": self._tiles,
+            "mma": lambda op: bind_mma(op, self._program.gpu),
+            "wgmma": lambda op: bind_wgmma(op, self._program.gpu),
+            "cp": self._copy,
+            "mbarrier": self._copy,
+            "tensormap": self._map,
         }
         bind = special.get(op.base, self._plain)
         return bind(op)
@@ -110,6 +118,38 @@ class Handlers:
     def _plain(self, op: Op) -> Handler:
         """An operation whose sources have to be known."""
         return lambda lanes, memory, where: op.run(lanes, memory.bytes, where)
+
+    @staticmethod
+    def _copy(op: Op) -> Handler:
+        """A copy that runs beside the threads, or what waits for it: contents go with it."""
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            if lanes.condition is not None:
+                raise DependsOnDataError(lanes.condition.taint, "whether a copy starts or is over")
+            op.run(lanes, memory.bytes, where)
+
+        return run
+
+    def _map(self, op: Op) -> Handler:
+        """What makes a tensor map: its bytes are known."""
+        copies = self._copy(op)
+        size = 128 if op.form.startswith("tensormap.cp") else 8
+        space = "shared" if ".shared" in op.form and size == 8 else ""
+
+        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
+            copies(lanes, memory, where)
+            start = (
+                in_shared(lanes.address(op.sources[0])) if space else lanes.address(op.sources[0])
+            )
+            for step in range(0, size, 8):
+                # A field has four bytes or eight, and stands on a multiple of its size.
+                at = (start + start.dtype.type(step)) & ~start.dtype.type(7)
+                for part in memory.locate(lanes, space, at, 8, lanes.running(where)):
+                    over = memory.overlay(part)
+                    if over is not None:
+                        over.mark_known(part.offsets, 8, part.where)
+
+        return run
 
     def _known(self, op: Op, lanes: SymbolicLanes) -> bool:
         symbols = lanes.symbols

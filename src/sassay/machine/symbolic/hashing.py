@@ -36,9 +36,11 @@ class Tape(Protocol):
 
     Attributes:
         via: How the operands of the operation that is hashed next came to it.
+        blocks: The block in the slice of each row of what is hashed; None if rows are threads.
     """
 
     via: tuple[str, ...]
+    blocks: Array | None
 
     def operation(self, name: np.uint64, result: Array, operands: Sequence[Array]) -> None:
         """An operation was hashed."""
@@ -101,6 +103,29 @@ def operation(name: np.uint64, operands: Sequence[Array], *, commutes: bool = Fa
     if tape is not None:
         tape.operation(name, found, operands)
     return found
+
+
+def ordered(name: np.uint64, values: Array) -> Array:
+    """The hash of an operation on many operands of one kind, as `operation` gives it.
+
+    Args:
+        name: `name_hash` of it.
+        values: Hashes; the operands lie along the second axis.
+    """
+    count = values.shape[1]
+    total = np.einsum("gkr,k->gr", values, _places(count))
+    total += name
+    found = finish(total)
+    tape = TAPE.get()
+    if tape is not None:
+        tape.operation(name, found, [values[:, at] for at in range(count)])
+    return found
+
+
+@cache
+def _places(count: int) -> Array:
+    more = [name_hash(f"operand {at}") | _U(1) for at in range(len(_PLACES), count)]
+    return np.array([*_PLACES[:count], *more], np.uint64)
 
 
 _NOT = name_hash("not.pred") | _U(1)

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.machine.memory import Memory, TrapError, unwritten, write
+from sassay.machine.async_copy.flights import Flights
+from sassay.machine.async_copy.phases import Phases
+from sassay.machine.memory import Memory, TrapError, unread, unwritten, write
+from sassay.machine.symbolic.contents import SymbolicContents, UnwatchedStores
 from sassay.machine.symbolic.overlay import Overlay
 from sassay.machine.symbolic.symbol import Symbol, choose, known
 from sassay.machine.types import WORDS
 
 if TYPE_CHECKING:
     from sassay.machine.async_copy.stores import Stores
+    from sassay.machine.matrix.outstanding import Outstanding
     from sassay.machine.memory import Part
     from sassay.machine.symbolic.lanes import SymbolicLanes
+    from sassay.machine.symbolic.notes import Notes
     from sassay.machine.types import Array
 
 
@@ -26,9 +31,30 @@ class SymbolicMemory:
         overlays: By the identity of the bytes that they lie over.
     """
 
-    def __init__(self, plain: Memory, overlays: dict[int, Overlay]) -> None:
+    def __init__(self, plain: Memory, overlays: dict[int, Overlay], notes: Notes) -> None:
+        """Puts hashes beside bytes.
+
+        Args:
+            plain: The bytes.
+            overlays: By the identity of the bytes that they lie over.
+            notes: Takes who wrote what.
+        """
         self.bytes = plain
         self.overlays = dict(overlays)
+        shared = plain.shared
+        threads = shared.count * plain.threads
+        stores = UnwatchedStores(shared, threads)
+        plain.stores = stores
+
+        def stored(data: Array, offsets: Array, size: int) -> None:
+            notes.copied(data, offsets, size, stores.latest // plain.threads)
+
+        def overlay_of(data: Array) -> Overlay | None:
+            return self.overlays.get(id(data))
+
+        plain.contents = SymbolicContents(overlay_of, self._made, stored)
+        plain.flights = Flights(shared, threads, plain.contents)
+        plain.phases = Phases(shared, plain.contents)
 
     @property
     def order(self) -> None:
@@ -37,8 +63,30 @@ class SymbolicMemory:
 
     @property
     def stores(self) -> Stores:
-        """Copies out of shared memory under way; the symbolic mode starts none."""
+        """Copies out of shared memory under way."""
         return self.bytes.stores
+
+    @property
+    def phases(self) -> Phases:
+        """The `mbarrier` objects."""
+        return self.bytes.phases
+
+    @property
+    def products(self) -> Outstanding:
+        """Matrix products under way."""
+        return self.bytes.products
+
+    def _made(self, data: Array, unit: int) -> Overlay:
+        found = self.overlays.get(id(data))
+        if found is None:
+            found = self.overlays[id(data)] = Overlay(data.size, unit, None, 0)
+        return found
+
+    def read_shared(self, offsets: Array, width: int) -> Symbol:
+        """Words at offsets in the shared memory of the slice, which are known to be written."""
+        data = self.bytes.shared.data
+        over = self.overlays.get(id(data)) or Overlay(data.size, width, None, 0)
+        return over.read(data, offsets, width, 1)[0]
 
     def overlay(self, part: Part) -> Overlay | None:
         """The hashes beside some bytes, None if all of them are known."""
@@ -74,7 +122,7 @@ class SymbolicMemory:
         for part in parts:
             wrong = unwritten(part, width * count)
             if wrong is not None and lanes.condition is None:
-                raise TrapError("uninitialised", "a read of memory that nobody wrote", wrong, lanes)
+                raise unread(part, wrong, lanes)
             over = self.overlay(part)
             if over is None:
                 over = Overlay(part.data.size, min(width, 8), None, 0)
@@ -91,11 +139,7 @@ class SymbolicMemory:
     ) -> None:
         """Writes words of each thread."""
         for part in parts:
-            over = self.overlay(part)
-            if over is None:
-                unit = min(each.unit for each in words) // 8
-                over = Overlay(part.data.size, unit, None, 0)
-                self.overlays[id(part.data)] = over
+            over = self._made(part.data, min(each.unit for each in words) // 8)
             if part.written is not None:
                 zeros = [np.zeros((1, 1), WORDS[width * 8])] * len(words)
                 write(part, zeros, width, lanes.shape)

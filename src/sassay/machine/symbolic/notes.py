@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sassay.machine.symbolic.lanes import SymbolicLanes
     from sassay.machine.symbolic.memory import SymbolicMemory
     from sassay.machine.symbolic.result import CaveatKind
+    from sassay.machine.types import Array
 
 
 class Notes:
@@ -49,6 +50,13 @@ class Notes:
     def order(self, op: Op) -> None:
         """An atomic whose result depends on the order of threads."""
         self.add("order", "the order of atomics was taken to be that of threads", op)
+
+    def copied(self, data: Array, offsets: Array, size: int, block: int) -> None:
+        """A block copied something to global memory."""
+        if self.watched is None or id(data) != self.watched[0]:
+            return
+        if ((offsets <= self.watched[1]) & (self.watched[1] < offsets + size)).any():
+            self.writers.append(self.first + block)
 
     def stored(
         self, lanes: SymbolicLanes, memory: SymbolicMemory, parts: list[Part], size: int

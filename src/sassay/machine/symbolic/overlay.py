@@ -147,6 +147,10 @@ class Overlay:
         for at, piece in enumerate(pieces):
             self._put(data, first + at, piece, where, (hashes, state))
 
+    def put(self, data: Array, units: Array, piece: Piece) -> None:
+        """Writes units, counted in their size, which is the piece's."""
+        self._put(data, units, piece, None, self._own())
+
     def _put(
         self, data: Array, units: Array, piece: Piece, where: Array | None, to: tuple[Array, Array]
     ) -> None:

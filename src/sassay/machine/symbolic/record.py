@@ -39,11 +39,13 @@ class Recorder:
     Attributes:
         block: Number of the block in the slice that runs; -1 for none.
         via: How the operands of what is hashed next came here.
+        blocks: See `Tape`.
     """
 
     def __init__(self) -> None:
         self.block: int | None = None
         self.via: tuple[str, ...] = ()
+        self.blocks: Array | None = None
         self._op: Op | None = None
         self._batches: list[_Batch] = []
         self._lanes: SymbolicLanes | None = None
@@ -60,6 +62,8 @@ class Recorder:
     def _picked(self, value: Array, shape: tuple[int, ...]) -> Array:
         full = np.broadcast_to(value, shape)
         lanes = self._lanes
+        if self.block is not None and self.blocks is not None:
+            return full[self.blocks == self.block].reshape(-1)
         if self.block is None or lanes is None or full.size == 1 or full.ndim != 2:
             return full.reshape(-1)
         if full.shape[0] == lanes.shape[0] and full.shape[0] > 1:

@@ -206,7 +206,7 @@ class _Job:
             if allocation is not None and isinstance(array, np.ndarray):
                 notes.watched = id(allocation.data), flat * _width(array)
         run = Run(
-            Handlers(program.widths, notes, folds=self.folds),
+            Handlers(program, notes, folds=self.folds),
             notes,
             # Only branches on data ask for it.
             lru_cache(maxsize=1)(lambda: meeting_points(program.blocks)),
@@ -218,7 +218,7 @@ class _Job:
             for first in range(0, launch.blocks, size):
                 count = min(size, launch.blocks - first)
                 plain = slice_memory(program, launch, memory, arguments, count)
-                seen = SymbolicMemory(plain, overlays)
+                seen = SymbolicMemory(plain, overlays, notes)
                 self._scalars(seen)
                 notes.first = first
                 part = SymbolicSlice(program, launch, seen, (first, count), run)
