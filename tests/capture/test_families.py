@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sassay.capture import demangle as demangle_module
+from sassay.capture import names as names_module
 from sassay.capture import qualify_families, unwrap_families
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, triton_family
@@ -218,3 +220,11 @@ def test_users_name_further_wrappers() -> None:
     ]  # fmt: skip
     named = unwrap_families(state, ["scale"])
     assert [item.family for item in named.kernels] == ["other", "scale<__half>", "scale<float>"]
+
+
+@given(st.text(alphabet="ab:<>(){}[], -*1", max_size=60), st.sampled_from(("", "operator()", "->")))
+def test_long_names_are_taken_apart_as_short_ones(text: str, odd: str) -> None:
+    name = f"void n::f<{text}, g<int>{odd}>({text}, (anonymous namespace)::h<a>)"
+    expected = parse_name(name)
+    with mock.patch.object(names_module, "_MANY", 0):
+        assert parse_name(name) == expected

@@ -32,8 +32,9 @@ _SUFFIXES = {
     "int": "", "unsigned int": "u", "long": "l", "unsigned long": "ul", "long long": "ll",
     "unsigned long long": "ull",
 }  # fmt: skip
+_TYPED = ("(bool)", *(f"({kind})" for kind in _SUFFIXES))
 _NEGATIVE = re.compile(r"(\([\w: ]+\))n(\d+)")
-_SPACES = re.compile(r"(?<=>) (?=>)|(?<=\w) (?=\[\d)")
+_SPACES = re.compile(r"(?<=\w) (?=\[\d)")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -59,10 +60,16 @@ def canonical(name: str) -> str:
 
     Also hides the parts of a name that change from build to build: internal namespaces.
     """
-    name = _INTERNAL_NAMESPACE.sub("(anonymous namespace)", name)
-    name = _TYPED_INTEGER.sub(_integer, name)
-    name = _NEGATIVE.sub(r"\1-\2", name)
-    return _SPACES.sub("", name)
+    # Searches for what is seldom there cost far more than a look whether it can be.
+    if "_GLOBAL__N__" in name or "_INTERNAL_" in name:
+        name = _INTERNAL_NAMESPACE.sub("(anonymous namespace)", name)
+    if any(kind in name for kind in _TYPED):
+        name = _TYPED_INTEGER.sub(_integer, name)
+    if ")n" in name:
+        name = _NEGATIVE.sub(r"\1-\2", name)
+    while "> >" in name:
+        name = name.replace("> >", ">>")
+    return _SPACES.sub("", name) if " [" in name else name
 
 
 def _integer(match: re.Match[str]) -> str:

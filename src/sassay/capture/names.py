@@ -7,6 +7,7 @@ from bisect import bisect_left
 from functools import lru_cache
 
 import msgspec
+import numpy as np
 
 MAX_ARGUMENTS = 512
 _MARKS = re.compile(
@@ -15,6 +16,16 @@ _MARKS = re.compile(
 )
 """What has a part in the structure of a name; operators stand here so that theirs has none."""
 _OPENER = {")": "(", ">": "<", "]": "[", "}": "{"}
+_MANY = 256
+"""Names of so many characters and more are searched for marks by numpy."""
+_STEP = np.zeros(128, np.int8)
+"""What a character adds to the depth of brackets behind it."""
+_STEP[list(b"(<[{")] = 1
+_STEP[list(b")>]}")] = -1
+_KIND = np.zeros(128, np.uint8)
+"""Which mark a character is: equal for the two brackets of a pair, 0 for none."""
+for _kind, _characters in enumerate((b"()", b"<>", b"[]", b"{}", b", "), 1):
+    _KIND[list(_characters)] = _kind
 _BEHIND = re.compile(r"(?:const|volatile|&|&&|noexcept|\[clone [^\]]*\]|\s)+")
 """What may stand behind a parameter list."""
 _BUILD_PARTS = re.compile(
@@ -79,7 +90,7 @@ class _Marked:
 
     Attributes:
         text: The name.
-        marks: Place, mark, and the depth of brackets around it, in order.
+        marks: Place, mark, and the depth of brackets around it, in order; deeper than 1 perhaps.
         top: Those of depth 0.
     """
 
@@ -107,6 +118,36 @@ class _Marked:
 
 
 def _marks(text: str) -> list[tuple[int, str, int]]:
+    """The marks at depth 0 and 1: place, mark, and the depth of brackets around it."""
+    if len(text) >= _MANY and text.isascii() and "operator" not in text and "->" not in text:
+        nested = _nested_marks(text)
+        if nested is not None:
+            return nested
+    return _any_marks(text)
+
+
+def _nested_marks(text: str) -> list[tuple[int, str, int]] | None:
+    """As `_any_marks` of a name in which every bracket is closed by its like, else None."""
+    characters = np.frombuffer(text.encode("ascii"), np.uint8)
+    kinds = _KIND.take(characters)
+    places = np.flatnonzero(kinds != 0)  # of truths it is fast
+    kinds = kinds[places]
+    steps = _STEP.take(characters[places])
+    depths = steps.cumsum(dtype=np.int32)
+    if not len(depths) or depths.min() < 0 or depths[-1]:
+        return None
+    depths -= steps > 0
+    brackets = np.flatnonzero(steps != 0)
+    # At one depth brackets open and close in turn.
+    paired = kinds[brackets[depths[brackets].argsort(kind="stable")]]
+    if (paired[::2] != paired[1::2]).any():
+        return None
+    shallow = np.flatnonzero(depths <= 1)
+    found = places[shallow].tolist()
+    return list(zip(found, map(text.__getitem__, found), depths[shallow].tolist(), strict=True))
+
+
+def _any_marks(text: str) -> list[tuple[int, str, int]]:
     """Brackets, commas and spaces with their place and the depth of brackets around them.
 
     Inside parentheses that hold an expression, `<` and `>` may be comparisons; a stack lets a
