@@ -12,7 +12,8 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
-from sassay.cli.output import Outputs, emit, source_root, write_stdout, write_whole
+from sassay.cli.option_groups import Amount, Judgement, Reports, Selection, grouped
+from sassay.cli.output import emit, source_root, write_stdout, write_whole
 from sassay.cli.text import shown
 from sassay.errors import SassayError, UsageError
 
@@ -90,6 +91,7 @@ def update_command(
 
 
 @app.command("check")
+@grouped
 def check_command(
     file: FileArg,
     state: StateArg,
@@ -98,27 +100,10 @@ def check_command(
         str,
         typer.Option("--policy", "-p", metavar="FILE|PRESET", help="See `sassay policy list`."),
     ] = "kernel-family-deltas",
-    arch: o.ArchOpt = None,
-    family: o.FamilyOpt = None,
-    group: o.GroupOpt = None,
-    wrapper: o.WrapperOpt = None,
-    strict: o.StrictOpt = False,
-    evidence: o.EvidenceOpt = None,
-    today: o.TodayOpt = None,
-    fail_on: o.FailOnOpt = o.FailOn.FAIL,
-    allow_unknown: o.AllowUnknownOpt = False,
-    summary: o.SummaryOpt = False,
-    full: Annotated[bool, typer.Option("--full", help="Everything, opcode by opcode.")] = False,
-    all_: o.AllOpt = False,
-    limit: o.LimitOpt = None,
-    format_: o.FormatOpt = o.Format.TERMINAL,
-    output: o.OutputOpt = None,
-    json_file: o.JsonOpt = None,
-    markdown_file: o.MarkdownOpt = None,
-    html_file: o.HtmlOpt = None,
-    sarif_file: o.SarifOpt = None,
-    junit_file: o.JunitOpt = None,
-    color: o.ColorOpt = None,
+    selection: Selection,
+    judgement: Judgement,
+    amount: Amount,
+    reports: Reports,
 ) -> None:
     """Judge a state against FILE, as `sassay check` judges it against another state.
 
@@ -142,30 +127,21 @@ def check_command(
     from sassay.policy import evaluate, load_policy, resolve_today
     from sassay.report import Report, ReportOptions
 
-    outputs = Outputs(
-        main=format_,
-        path=output,
-        more={
-            o.Format.JSON: json_file,
-            o.Format.MARKDOWN: markdown_file,
-            o.Format.HTML: html_file,
-            o.Format.SARIF: sarif_file,
-            o.Format.JUNIT: junit_file,
-        },
-        color=color,
-    )
+    outputs = reports.outputs
     loaded = load_policy(policy)
-    groups = parse_groups(group or ())
+    groups = parse_groups(selection.groups)
     reference = read_baseline(file)
-    with Session(wrappers=wrapper) as session, tempfile.TemporaryDirectory() as memo:
-        (candidate,) = session.open_all([state], archs=tuple(arch or ()), evidence=evidence or ())
+    with Session(wrappers=selection.wrappers) as session, tempfile.TemporaryDirectory() as memo:
+        (candidate,) = session.open_all(
+            [state], archs=selection.archs, evidence=judgement.measurements
+        )
         known = teach_tiers(reference, candidate, session.store, session.disassembler, Path(memo))
         options = DiffOptions(
-            strict=strict,
-            archs=tuple(arch or ()),
-            families=tuple(family or ()),
+            strict=judgement.strict,
+            archs=selection.archs,
+            families=selection.families,
             groups={**loaded.groups, **groups},
-            all=all_,
+            all=amount.all_,
             cache_dir=Path(memo),
             inputs=(str(file), state),
         )
@@ -176,17 +152,16 @@ def check_command(
     if any(pair.changed or pair.added or pair.removed for pair in diff.pairs):
         steps.append(f"sassay baseline update {shlex.join([str(file), state])}")
     diff = msgspec.structs.replace(diff, next_steps=tuple(steps))
-    check = evaluate(loaded, states, diff, today=resolve_today(today), groups=groups)
-    rendering = "summary" if summary else "full" if full else check.rendering
+    check = evaluate(loaded, states, diff, today=resolve_today(judgement.today), groups=groups)
     report = Report(
         command="check",
         states=states,
         diff=diff,
         check=check,
         options=ReportOptions(
-            rendering=rendering,
-            limit=limit,
-            all=all_,
+            rendering=amount.rendering or check.rendering,
+            limit=amount.limit,
+            all=amount.all_,
             width=outputs.width(),
             color=outputs.wants_color(),
             source_root=source_root(),
@@ -195,7 +170,9 @@ def check_command(
     emit(report, outputs)
     if not outputs.is_read_here():
         say_diagnostics(candidate)
-    raise typer.Exit(verdict_status(check, fail_on, allow_unknown=allow_unknown))
+    raise typer.Exit(
+        verdict_status(check, judgement.fail_on, allow_unknown=judgement.allow_unknown)
+    )
 
 
 def _opened(session: Session, state: str, archs: Sequence[str], families: Sequence[str]) -> State:

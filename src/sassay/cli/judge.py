@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.facts import asks_for_facts, asks_for_paths, told_paths, with_facts
-from sassay.cli.options import FailOn, Format, Rendering
-from sassay.cli.output import Outputs, emit, source_root
+from sassay.cli.options import FailOn, Format
+from sassay.cli.output import emit, source_root
 from sassay.cli.selection import code_pairs
 from sassay.cli.session import Session, parse_across, parse_groups
-from sassay.cli.source_text import SourceText
 from sassay.cli.traced import traced_diff
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from sassay.capture.texts import SourceReader
+    from sassay.cli.option_groups import Amount, Judgement, Selection
+    from sassay.cli.output import Outputs
+    from sassay.cli.source_text import SourceText
     from sassay.diff import DiffOptions
     from sassay.model.change import CodeDiff, Diff
     from sassay.model.finding import Check
@@ -37,52 +38,33 @@ class Judging:
     command: str
     states: tuple[str, ...]
     policy: str | None
-    archs: tuple[str, ...]
-    families: tuple[str, ...]
-    groups: tuple[str, ...]
+    selection: Selection
+    judgement: Judgement
+    amount: Amount
+    texts: SourceText
     baseline: str | None
     across_arch: str | None
-    strict: bool
-    evidence: tuple[str, ...]
-    today: str | None
-    fail_on: FailOn
-    allow_unknown: bool
-    rendering: Rendering | None
-    all: bool
-    limit: int | None
     kernels: tuple[str, ...] = ()
     layer: str | None = None
     side_by_side: bool = False
     context: int = 3
     normalize_registers: bool | None = None
     exit_code: bool = False
-    wrappers: tuple[str, ...] = ()
-    texts: SourceText = field(default_factory=SourceText)
     paths: bool = False
 
 
-def report_and_status(
-    judging: Judging,
-    main: Format,
-    output: Path | None,
-    more: Mapping[Format, Path | None],
-    color: bool | None,
-) -> int:
+def report_and_status(judging: Judging, outputs: Outputs) -> int:
     """Do what the command line asks and return its exit status.
 
     Args:
         judging: What to compare and judge.
-        main: Format of the main output.
-        output: Its file, None for standard output.
-        more: Further files by format.
-        color: Colours in terminal output; None: only on a terminal.
+        outputs: What is written, and where.
 
     Returns:
         0, 1 or 2, as the design fixes them.
     """
     from sassay.report import Report, ReportOptions
 
-    outputs = Outputs(main=main, path=output, more=more, color=color)
     across = parse_across(judging.across_arch)
     policy = _policy(judging)
     if judging.command == "diff" and len(judging.states) < 2 and not (across or judging.kernels):
@@ -90,8 +72,10 @@ def report_and_status(
             "diff needs two states or more",
             hint="sassay diff BEFORE AFTER, or one state with --across-arch A:B",
         )
-    with Session(wrappers=judging.wrappers) as session:
-        opened = session.open_all(judging.states, archs=judging.archs, evidence=judging.evidence)
+    with Session(wrappers=judging.selection.wrappers) as session:
+        opened = session.open_all(
+            judging.states, archs=judging.selection.archs, evidence=judging.judgement.measurements
+        )
         paths = judging.paths or asks_for_paths(policy)
         if len(opened) > 1 or asks_for_facts(policy):
             opened = with_facts(opened, session, paths=paths, asked=asks_for_facts(policy))
@@ -99,11 +83,11 @@ def report_and_status(
         options = diff_options(
             session,
             across=across,
-            groups={**(policy.groups if policy else {}), **parse_groups(judging.groups)},
+            groups={**(policy.groups if policy else {}), **parse_groups(judging.selection.groups)},
             baseline=judging.baseline,
-            strict=judging.strict,
-            families=judging.families,
-            all_=judging.all or bool(judging.kernels),
+            strict=judging.judgement.strict,
+            families=judging.selection.families,
+            all_=judging.amount.all_ or bool(judging.kernels),
             inputs=judging.states,
             readers=readers,
         )
@@ -112,10 +96,9 @@ def report_and_status(
             diff = told_paths(diff, states, session)
         check = _check(judging, policy, states, diff, session)
         code = _code_diffs(judging, states, diff, session)
-        html = main is Format.HTML or more.get(Format.HTML) is not None
+        html = outputs.writes(Format.HTML)
         chosen = _chosen(judging, states, diff)
         traced, pairs = traced_diff(states, diff, session, readers, chosen) if html else ((), ())
-    rendering = judging.rendering.value if judging.rendering else None
     report = Report(
         command="code" if code and judging.kernels else judging.command,
         states=states,
@@ -125,9 +108,9 @@ def report_and_status(
         traced=traced,
         traced_pairs=pairs,
         options=ReportOptions(
-            rendering=rendering or (check.rendering if check else "delta"),
-            limit=judging.limit,
-            all=judging.all,
+            rendering=judging.amount.rendering or (check.rendering if check else "delta"),
+            limit=judging.amount.limit,
+            all=judging.amount.all_,
             layer=judging.layer,
             width=outputs.width(),
             color=outputs.wants_color(),
@@ -232,8 +215,8 @@ def _check(
         policy,
         states,
         diff,
-        today=resolve_today(judging.today),
-        groups=parse_groups(judging.groups),
+        today=resolve_today(judging.judgement.today),
+        groups=parse_groups(judging.selection.groups),
         baseline=judging.baseline,
         also=also,
     )
@@ -260,7 +243,7 @@ def _code_diffs(
 
     layer = Layer(judging.layer or "sass")
     pairs = code_pairs(states, diff, judging.kernels, layer)
-    limit = judging.limit or _MAX_CODE_DIFFS
+    limit = judging.amount.limit or _MAX_CODE_DIFFS
     return tuple(
         code_diff(
             before,
@@ -278,7 +261,8 @@ def _code_diffs(
 def _status(judging: Judging, diff: Diff | None, check: Check | None) -> int:
     status = 0
     if check is not None:
-        status = verdict_status(check, judging.fail_on, allow_unknown=judging.allow_unknown)
+        how = judging.judgement
+        status = verdict_status(check, how.fail_on, allow_unknown=how.allow_unknown)
     if status == 0 and judging.exit_code and diff is not None:
         status = int(any(pair.changed or pair.added or pair.removed for pair in diff.pairs))
     return status

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sassay.cli import options as o
+from sassay.cli.option_groups import Reports, Sources, grouped
 from sassay.cli.source_text import SourceText
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
+    from sassay.cli.output import Outputs
     from sassay.cli.session import Session
     from sassay.lint import Profile
     from sassay.model.finding import Check
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from sassay.policy import Policy
 
 
+@grouped
 def lint_command(
     states: Annotated[
         list[str] | None,
@@ -63,8 +63,7 @@ def lint_command(
     arch: o.ArchOpt = None,
     family: o.FamilyOpt = None,
     wrapper: o.WrapperOpt = None,
-    source_root: o.SourceRootOpt = None,
-    source_rev: o.SourceRevOpt = None,
+    sources: Sources,
     today: o.TodayOpt = None,
     fail_on: o.FailOnOpt = o.FailOn.FAIL,
     allow_unknown: o.AllowUnknownOpt = False,
@@ -74,14 +73,7 @@ def lint_command(
         False
     ),
     limit: o.LimitOpt = None,
-    format_: o.FormatOpt = o.Format.TERMINAL,
-    output: o.OutputOpt = None,
-    json_file: o.JsonOpt = None,
-    markdown_file: o.MarkdownOpt = None,
-    html_file: o.HtmlOpt = None,
-    sarif_file: o.SarifOpt = None,
-    junit_file: o.JunitOpt = None,
-    color: o.ColorOpt = None,
+    reports: Reports,
 ) -> None:
     """Look for known mistakes in the PTX and SASS of a state, without running anything.
 
@@ -115,7 +107,7 @@ def lint_command(
         archs=tuple(arch or ()),
         families=tuple(family or ()),
         wrappers=tuple(wrapper or ()),
-        source=SourceText(tuple(source_root or ()), tuple(source_rev or ())),
+        source=sources.text,
         today=today,
         fail_on=fail_on,
         allow_unknown=allow_unknown,
@@ -123,14 +115,7 @@ def lint_command(
         all=all_,
         limit=limit,
     )
-    more: dict[o.Format, Path | None] = {
-        o.Format.JSON: json_file,
-        o.Format.MARKDOWN: markdown_file,
-        o.Format.HTML: html_file,
-        o.Format.SARIF: sarif_file,
-        o.Format.JUNIT: junit_file,
-    }
-    raise typer.Exit(lint_and_status(asked, format_, output, more, color))
+    raise typer.Exit(lint_and_status(asked, reports.outputs))
 
 
 @dataclass(frozen=True)
@@ -155,32 +140,22 @@ class Linting:
     limit: int | None
 
 
-def lint_and_status(
-    asked: Linting,
-    main: o.Format,
-    output: Path | None,
-    more: Mapping[o.Format, Path | None],
-    color: bool | None,
-) -> int:
+def lint_and_status(asked: Linting, outputs: Outputs) -> int:
     """Do what the command line asks and return its exit status.
 
     Args:
         asked: What to judge, by which rules.
-        main: Format of the main output.
-        output: Its file, None for standard output.
-        more: Further files by format.
-        color: Colours in terminal output; None: only on a terminal.
+        outputs: What is written, and where.
     """
     from sassay.cli.diagnostics import say_diagnostics
     from sassay.cli.judge import compare_states, diff_options, verdict_status
     from sassay.cli.linting import lint_candidate
-    from sassay.cli.output import Outputs, emit, source_root
+    from sassay.cli.output import emit, source_root
     from sassay.cli.session import Session
     from sassay.policy import evaluate, resolve_today, waivers_in_use
     from sassay.report import Report, ReportOptions
 
     _check_states(asked)
-    outputs = Outputs(main=main, path=output, more=more, color=color)
     policy = _policy(asked)
     profile = _profile(asked, policy)
     with Session(wrappers=asked.wrappers) as session:
@@ -193,7 +168,7 @@ def lint_and_status(
         if asked.changed:
             policy = waivers_in_use(policy, judged.findings)
         check = evaluate(policy, states, None, today=resolve_today(asked.today), also=judged)
-        html = main is o.Format.HTML or more.get(o.Format.HTML) is not None
+        html = outputs.writes(o.Format.HTML)
         traced = _traced(session, states[-1], check, asked.source) if html else ()
     report = Report(
         command="lint",

@@ -27,14 +27,6 @@ class LayerChoice(StrEnum):
     SASS = "sass"
 
 
-class Rendering(StrEnum):
-    """How much of a report is written."""
-
-    DELTA = "delta"
-    FULL = "full"
-    SUMMARY = "summary"
-
-
 class FailOn(StrEnum):
     """The verdict from which on the exit status is 1."""
 

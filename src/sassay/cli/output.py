@@ -38,6 +38,10 @@ class Outputs:
     more: Mapping[Format, Path | None] = field(default_factory=dict)
     color: bool | None = None
 
+    def writes(self, format_: Format) -> bool:
+        """Whether a format is written anywhere."""
+        return self.main is format_ or self.more.get(format_) is not None
+
     def wants_color(self) -> bool:
         """Whether terminal output carries colours (`NO_COLOR` and `FORCE_COLOR` are heard)."""
         if self.color is not None:

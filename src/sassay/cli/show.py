@@ -12,7 +12,8 @@ import typer
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
 from sassay.cli.facts import kernel_facts, with_facts
-from sassay.cli.output import Outputs, emit
+from sassay.cli.option_groups import Pages, Selection, Sources, grouped
+from sassay.cli.output import emit
 from sassay.cli.selection import find_kernels, one_or_more
 from sassay.cli.session import Session, parse_groups
 from sassay.cli.source_text import SourceText
@@ -21,7 +22,6 @@ from sassay.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from sassay.model.kernel import Kernel
     from sassay.model.lines import KernelLines
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _LISTED = 8
 
 
+@grouped
 def show_command(
     state: Annotated[str, typer.Argument(metavar="STATE", help="A capture or any input.")],
     kernel: Annotated[
@@ -50,24 +51,15 @@ def show_command(
             "--numeric-path", help="Also how the kernel computes its outputs: order and precision."
         ),
     ] = False,
-    source_root: o.SourceRootOpt = None,
-    source_rev: o.SourceRevOpt = None,
+    sources: Sources,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Which family exists for which architecture.")
     ] = False,
-    arch: o.ArchOpt = None,
-    family: o.FamilyOpt = None,
-    group: o.GroupOpt = None,
-    wrapper: o.WrapperOpt = None,
+    selection: Selection,
     summary: o.SummaryOpt = False,
     all_: o.AllOpt = False,
     limit: o.LimitOpt = None,
-    format_: o.FormatOpt = o.Format.TERMINAL,
-    output: o.OutputOpt = None,
-    json_file: o.JsonOpt = None,
-    markdown_file: o.MarkdownOpt = None,
-    html_file: o.HtmlOpt = None,
-    color: o.ColorOpt = None,
+    pages: Pages,
 ) -> None:
     """Show what a state holds, or everything known of one kernel.
 
@@ -84,28 +76,22 @@ def show_command(
     from sassay.diff import coverage as covered
     from sassay.report import Report, ReportOptions
 
-    more: dict[o.Format, Path | None] = {
-        o.Format.JSON: json_file,
-        o.Format.MARKDOWN: markdown_file,
-        o.Format.HTML: html_file,
-    }
-    outputs = Outputs(main=format_, path=output, more=more, color=color)
-    with Session(wrappers=wrapper) as session:
-        opened = _opened(session, state, kernel, tuple(arch or ()))
-        globs = tuple(family or ()) + tuple(
-            glob for globs in parse_groups(group or ()).values() for glob in globs
-        )
+    outputs = pages.outputs
+    with Session(wrappers=selection.wrappers) as session:
+        opened = _opened(session, state, kernel, selection.archs)
+        named = parse_groups(selection.groups).values()
+        globs = selection.families + tuple(glob for globs in named for glob in globs)
         shown = _of_families(opened, globs)
         chosen = one_or_more([shown], kernel) if kernel else ()
         single = _single(chosen, kernel, wanted=bool(layer or lines))
         if single is not None:
             single = kernel_facts(single, session, paths=numeric_path)
-        elif o.Format.JSON in {format_, *(each for each, path in more.items() if path)}:
+        elif outputs.writes(o.Format.JSON):
             shown = with_facts((shown,), session, paths=numeric_path)[0]
-        texts = SourceText(tuple(source_root or ()), tuple(source_rev or ()))
+        texts = sources.text
         listing = _listing(session, opened, single, layer, texts) if single and layer else None
         counted = _lines(session, opened, single, texts) if lines else None
-        html = format_ is o.Format.HTML or html_file is not None
+        html = outputs.writes(o.Format.HTML)
         listed = (single,) if single else chosen or shown.kernels
         traced = traced_state(listed, opened.label, session, texts.reader(opened)) if html else ()
     if chosen and single is None:
