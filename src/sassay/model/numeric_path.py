@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-LevelKind = Literal["serial", "pairwise", "shuffle", "shared", "atomics", "uneven"]
+LevelKind = Literal["serial", "pairwise", "shuffle", "shared", "atomics", "uneven", "rescaled"]
+Joined = Literal["", "rescaled", "added", "scaled", "atomics"]
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -18,6 +19,7 @@ class Level(msgspec.Struct, frozen=True):
             in a thread, two by two. `shuffle`: between lanes. `shared`: partial results of other
             warps, through shared memory, one after the other; 1 if lanes fetch one each.
             `atomics`: between blocks, in no fixed order. `uneven`: partial results of unlike size.
+            `rescaled`: tiles, one after the other, what was joined before multiplied by a factor.
         width: How many values it joins into one.
         offsets: Of shuffles, in order.
     """
@@ -40,6 +42,7 @@ class Reduction(msgspec.Struct, frozen=True):
         spacing: Distance of the elements that a thread takes one after the other; None if it
             varies or if the term is no element of one input.
         place: Source file and line of the last stage.
+        factor: By what a sum is multiplied before the next tile, as a formula.
     """
 
     what: str
@@ -49,6 +52,45 @@ class Reduction(msgspec.Struct, frozen=True):
     terms: int
     levels: tuple[Level, ...]
     spacing: int | None
+    place: str
+    factor: str = ""
+
+
+class Product(msgspec.Struct, frozen=True):
+    """A dot product that matrix instructions compute.
+
+    Attributes:
+        left: First factor, as a formula.
+        right: Second factor.
+        unit: `mma` or `wgmma`.
+        shape: Of the instruction, such as `m16n8k16`; m and n make no difference to a result.
+        k: Products in one instruction.
+        types: Of the factors.
+        accumulator: Type that the unit sums in.
+        gpu: Whose unit, where GPUs differ in how they sum; empty where they do not.
+        tiles: Instructions in each stretch of them that goes through the accumulator.
+        joined: How stretches are joined: what was summed before is multiplied (`rescaled`),
+            sums of their own are added outside of the unit (`added`), the same with a factor
+            for each (`scaled`), or by atomics of several blocks (`atomics`).
+        factor: The factor, as a formula.
+        start: What the first instruction adds to, as a formula; empty for zero.
+        order: In which order the instructions take k, if they do not ascend.
+        place: Source file and line.
+    """
+
+    left: str
+    right: str
+    unit: str
+    shape: str
+    k: int
+    types: tuple[str, str]
+    accumulator: str
+    gpu: str
+    tiles: tuple[int, ...]
+    joined: Joined
+    factor: str
+    start: str
+    order: tuple[int, ...]
     place: str
 
 
@@ -82,6 +124,7 @@ class OutputPath(msgspec.Struct, frozen=True):
         fused: Places outside of reductions where a fused multiply-add rounds once.
         constants: Constants that stand in the formula.
         digest: Of the expressions of all its elements.
+        products: Dot products of matrix instructions, inner ones first.
     """
 
     name: str
@@ -92,6 +135,7 @@ class OutputPath(msgspec.Struct, frozen=True):
     fused: int
     constants: tuple[str, ...]
     digest: str
+    products: tuple[Product, ...] = ()
 
 
 class NumericPath(msgspec.Struct, frozen=True):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sassay.errors import SassayError
 from sassay.machine.load import load_program
+from sassay.machine.matrix.rules import GPUS
 from sassay.machine.path.formula import Formulas, rounds
 from sassay.machine.path.launch import SIZES, NoLaunchError, canonical_launch
 from sassay.machine.path.words import describe_path
@@ -19,6 +21,7 @@ from sassay.model.numeric_path import (
     NumericPath,
     OutputPath,
     PathAnswer,
+    Product,
     Reduction,
     Rounding,
 )
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sassay.machine.path.products import Dot
     from sassay.machine.path.reduce import Tree
     from sassay.machine.program import Program
     from sassay.machine.symbolic import Expression, SymbolicResult
@@ -196,6 +200,34 @@ def _output(
         ),
         constants=tuple(sorted({node.name for node in distinct if node.operation == "constant"})),
         digest=digest,
+        products=tuple(
+            _product(dot, formulas) for node in distinct if (dot := formulas.dot(node)) is not None
+        ),
+    )
+
+
+_SHAPE = re.compile(r"\.(m\d+n\d+k\d+)\.", re.ASCII)
+
+
+def _product(dot: Dot, formulas: Formulas) -> Product:
+    unit, k, accumulator, *types = dot.last.operation.split(".")
+    shape = _SHAPE.search(dot.last.text)
+    factor = formulas.text(dot.factors[-1]) if dot.factors else ""
+    return Product(
+        left=formulas.text(dot.factor(0)),
+        right=formulas.text(dot.factor(1)),
+        unit=unit,
+        shape=shape[1] if shape else "",
+        k=int(k[1:]),
+        types=(types[0], types[1]),
+        accumulator=accumulator,
+        gpu=types[-1] if types[-1] in GPUS else "",
+        tiles=tuple(len(each) for each in dot.tiles),
+        joined=dot.joined,
+        factor=factor,
+        start="" if dot.start is None else formulas.text(dot.start),
+        order=dot.order(),
+        place=dot.last.place.rpartition("/")[2],
     )
 
 
@@ -229,6 +261,8 @@ def _users(nodes: list[Expression], formulas: Formulas) -> dict[int, str]:
     for node in reversed(nodes):
         tree = formulas.tree(node)
         use = tree.what if tree else node.operation
+        if formulas.dot(node) is not None:
+            use = "dot product"
         if node.operation.startswith("cvt") and rounds(node.operation) is None:
             # Widening changes nothing: what counts is what uses it.
             use = found.get(formulas.shape(node), "store")
@@ -253,6 +287,7 @@ def _reduction(node: Expression, tree: Tree, formulas: Formulas) -> Reduction:
         levels=tree.levels,
         spacing=_spacing(tree),
         place=node.place.rpartition("/")[2],
+        factor="" if tree.factor is None else formulas.text(tree.factor),
     )
 
 

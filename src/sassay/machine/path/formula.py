@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sassay.machine.path.products import Dot, dot_product
 from sassay.machine.path.reduce import Tree, joins, reduction
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Formulas:
     def __init__(self) -> None:
         self._shapes: dict[int, int] = {}
         self._trees: dict[int, Tree | None] = {}
+        self._dots: dict[int, Dot | None] = {}
         self._texts: dict[int, tuple[str, int]] = {}
         self._kept: list[Expression] = []
         self._big: list[Expression] = []
@@ -88,17 +90,51 @@ class Formulas:
             self._kept.append(node)
         return self._trees[id(node)]
 
+    def dot(self, node: Expression) -> Dot | None:
+        """The dot product of matrix instructions that a node ends."""
+        if id(node) not in self._dots:
+            self._dots[id(node)] = dot_product(node)
+            self._kept.append(node)
+        return self._dots[id(node)]
+
     def _alike(self, tree: Tree) -> bool:
-        shapes = set()
+        found: dict[bool, list[tuple[Expression, ...]]] = {}
+        shapes = set[tuple[bool, tuple[int, ...]]]()
         for term, fused in tree.terms:
             parts = term.operands[:2] if fused else (term,)
-            shapes.add((fused, *(self.shape(each) for each in parts)))
+            shape = fused, tuple(self.shape(each) for each in parts)
+            if shape not in shapes:
+                shapes.add(shape)
+                found.setdefault(fused, []).append(parts)
         # The first product of a sum may stand alone where the others are fused.
-        return (
-            len(shapes) <= 2
-            and len({shape for shape in shapes if shape[0]}) <= 1
-            and (len(shapes) == 1 or any(shape[0] for shape in shapes))
+        if len(found) > 1 and len(found[False]) > 1:
+            return False
+        return all(
+            self._same_form(one, other)
+            for first, *others in found.values()
+            for each in others
+            for one, other in zip(first, each, strict=True)
         )
+
+    def _same_form(self, one: Expression, other: Expression) -> bool:
+        """Whether two terms differ in constants only, as what a mask hides differs from the rest.
+
+        A term that is no more than a constant is unlike any other.
+        """
+        if not one.operands or not other.operands:
+            return self.shape(one) == self.shape(other)
+        pairs, seen = [(one, other)], set[tuple[int, int]]()
+        while pairs:
+            a, b = pairs.pop()
+            if (id(a), id(b)) in seen or self.shape(a) == self.shape(b):
+                continue
+            seen.add((id(a), id(b)))
+            if "constant" in {a.operation, b.operation}:
+                continue
+            if (a.operation, a.name, len(a.operands)) != (b.operation, b.name, len(b.operands)):
+                return False
+            pairs += zip(a.operands, b.operands, strict=True)
+        return True
 
     def term(self, tree: Tree) -> str:
         """What a reduction reduces."""
@@ -116,11 +152,16 @@ class Formulas:
 
     def parts(self, node: Expression) -> tuple[Expression, ...]:
         """What a formula shows of a node's operands: of a reduction, those of one term."""
+        dot = self.dot(node)
+        if dot is not None:
+            start = () if dot.start is None else (dot.start,)
+            return (dot.factor(0), dot.factor(1), *start, *dot.factors[-1:])
         tree = self.tree(node)
         if tree is None:
             return node.operands
         term, fused = next(((node, fused) for node, fused in tree.terms if fused), tree.terms[0])
-        return term.operands[:2] if fused else (term,)
+        shown = term.operands[:2] if fused else (term,)
+        return shown if tree.factor is None else (*shown, tree.factor)
 
     def text(self, node: Expression) -> str:
         """The formula of a node."""
@@ -151,6 +192,12 @@ class Formulas:
         return self._texts[id(root)]
 
     def _write(self, node: Expression) -> tuple[str, int]:
+        dot = self.dot(node)
+        if dot is not None:
+            text = self._dot_text(dot)
+            if dot.start is None:
+                return text, _ATOM
+            return f"{self._inside(dot.start, 1)} + {text}", 1
         tree = self.tree(node)
         if tree is not None:
             return f"{_SHORT[tree.what]}({self.term(tree)})", _ATOM
@@ -180,6 +227,12 @@ class Formulas:
             return self._infix(_COMPARE[rest[0]], 0, *operands), 0
         inner = ", ".join(self._texts[id(each)][0] for each in operands)
         return f"{_NAMED.get(base, base)}{mark}({inner})", _ATOM
+
+    def _dot_text(self, dot: Dot) -> str:
+        inner = f"dot({', '.join(self._texts[id(dot.factor(side))][0] for side in (0, 1))})"
+        if dot.joined != "scaled":
+            return inner
+        return f"sum({inner} * {self._inside(dot.factors[-1], 3)})"
 
     def _swapped(self, left: Expression, right: Expression) -> bool:
         """Whether two inputs that commute are better told in the order of their names."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FEWEST = 4
 """Terms from which on a sum counts as a reduction."""
 
+_NEUTRAL = {"add": {"0", "0x80000000"}, "max": {"-inf"}, "min": {"inf"}}
+"""Constants that make no difference to what they are joined with."""
+
 _WHAT = {"add": "sum", "max": "maximum", "min": "minimum", "atom": "sum", "red": "sum"}
 
 
@@ -40,6 +43,7 @@ class Tree:
         terms: Its leaves: the value, or the node of a fused multiply-add whose product it is.
         levels: From the terms to the result.
         first: Terms that the first stage joins, in order.
+        factor: By what a sum is multiplied before the next tile is added; None if by nothing.
     """
 
     what: str
@@ -47,6 +51,7 @@ class Tree:
     terms: tuple[tuple[Expression, bool], ...]
     levels: tuple[Level, ...]
     first: tuple[tuple[Expression, bool], ...]
+    factor: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,52 @@ def reduction(root: Expression) -> Tree | None:
     joined = joins(root.operation)
     if joined is None:
         return None
+    return _running(root, joined) or _plain(root, joined)
+
+
+def _running(root: Expression, joined: str) -> Tree | None:
+    """A sum over tiles, what was summed before each of them multiplied by a factor."""
+    sums: list[Expression] = []
+    factor: Expression | None = None
+    node = root
+    while (found := _rescaled(node, joined)) is not None:
+        own, each, node = found
+        sums.append(own)
+        factor = factor or each
+    if factor is None:
+        return None
+    if joins(node.operation) == joined:
+        sums.append(node)
+    trees = [tree for each in sums if (tree := _plain(each, joined)) is not None]
+    if len(trees) != len(sums):
+        return None
+    terms = tuple(term for tree in trees for term in tree.terms)
+    last = trees[0]
+    if len(trees) == 1:
+        return last
+    levels = (*last.levels, Level("rescaled", len(trees)))
+    return Tree(last.what, joined, terms, levels, last.first, factor)
+
+
+def _rescaled(node: Expression, joined: str) -> tuple[Expression, Expression, Expression] | None:
+    """The sum of a tile, the factor, and what was summed before it."""
+    ways: list[tuple[Expression, Expression, Expression]] = []
+    if node.operation.startswith("fma") and len(node.operands) == 3:
+        first, second, own = node.operands
+        ways = [(own, first, second), (own, second, first)]
+    elif joined.startswith("add.") and len(node.operands) == 2:
+        for own, scaled in (node.operands, node.operands[::-1]):
+            if scaled.operation.startswith("mul.") and len(scaled.operands) == 2:
+                first, second = scaled.operands
+                ways += [(own, first, second), (own, second, first)]
+    for own, factor, before in ways:
+        begins = before.operation == "constant" and before.name in _NEUTRAL["add"]
+        if joins(own.operation) == joined and (begins or joins(before.operation) == joined):
+            return own, factor, before
+    return None
+
+
+def _plain(root: Expression, joined: str) -> Tree | None:
     parts: dict[int, _Part] = {}
     terms: dict[int, tuple[Expression, bool]] = {}
     stack = [root]
@@ -98,7 +149,7 @@ def _join(
     def part(each: Expression) -> _Part:
         if joins(each.operation) == joined:
             return parts[id(each)]
-        if each.operation == "constant" and each.name in {"0", "0x80000000"}:
+        if each.operation == "constant" and each.name in _NEUTRAL[joined.split(".", 1)[0]]:
             return _Part(0, (), ())
         terms[id(each)] = (each, False)
         return _Part(1, (), ((each, False),))
@@ -151,6 +202,9 @@ def _levels(left: _Part, right: _Part, via: tuple[str, str]) -> tuple[Level, ...
         if before and before[-1].kind == "pairwise":
             return (*before[:-1], Level("pairwise", before[-1].width * 2))
         return (*before, Level("pairwise", 2))
+    if before and before[-1].kind in {"serial", "pairwise"} and before[:-1] == right.levels:
+        # Tiles, one after the other; of two nothing says in which order they are joined.
+        return (*right.levels, Level("serial", before[-1].width + 1))
     return _more(left, right, "uneven")
 
 

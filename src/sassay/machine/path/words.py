@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sassay.model.numeric_path import Level, NumericPath, Reduction, Rounding
+    from sassay.model.numeric_path import Level, NumericPath, Product, Reduction, Rounding
 
 _STEPS = {"sum": "adds", "maximum": "comparisons", "minimum": "comparisons"}
 
@@ -20,6 +20,7 @@ def describe_path(path: NumericPath) -> tuple[str, ...]:
     lines: list[str] = []
     for output in path.outputs:
         lines.append(f"{short(output.name)} = {output.formula}")
+        lines += [f"  {describe_product(each)}" for each in output.products]
         lines += [f"  {describe_reduction(each)}" for each in output.reductions]
         lines += [f"  {describe_rounding(each)}" for each in output.roundings]
         if output.fused:
@@ -33,6 +34,66 @@ def describe_path(path: NumericPath) -> tuple[str, ...]:
     lines.append(f"seen in a launch of {path.launch}")
     lines += [f"note: {each}" for each in path.caveats]
     return tuple(lines)
+
+
+def describe_product(product: Product) -> str:
+    """One dot product: of what, how long, in which steps, of which types."""
+    total = product.k * sum(product.tiles)
+    return f"{product_title(product)}: k = {total} in {describe_steps(product)}"
+
+
+def product_title(product: Product) -> str:
+    """What a dot product is called."""
+    return f"dot product of {product.left} and {product.right}"
+
+
+def describe_steps(product: Product) -> str:
+    """The steps of a dot product, and how they are joined."""
+    parts = [f"{_steps(product)} of {describe_unit(product)}"]
+    if sum(product.tiles) > len(product.tiles):
+        parts[0] += ", one after another"
+    if product.start:
+        parts.append(f"onto {product.start}")
+    parts += describe_join(product)
+    if product.order:
+        parts.append(describe_order(product))
+    return "; ".join(parts)
+
+
+def _steps(product: Product) -> str:
+    tiles = product.tiles
+    if len(tiles) == 1:
+        return _count(tiles[0], "step")
+    if len(set(tiles)) == 1:
+        return f"{len(tiles)} x {_count(tiles[0], 'step')}"
+    return " + ".join(str(each) for each in tiles) + " steps"
+
+
+def describe_unit(product: Product) -> str:
+    """The instruction: which, of which types."""
+    types = " x ".join(product.types)
+    return f"{product.unit} {product.shape} ({types}, {product.accumulator} accumulate)"
+
+
+def describe_join(product: Product) -> list[str]:
+    """How stretches of steps are joined; empty if there is one only."""
+    count = len(product.tiles)
+    if product.joined == "rescaled":
+        return [f"what is summed is multiplied by {product.factor} before each next tile"]
+    if product.joined == "added":
+        return [f"the {count} partial sums are added in f32 outside of the matrix unit"]
+    if product.joined == "scaled":
+        return [
+            f"each partial sum is multiplied by {product.factor} and added to the others in f32"
+        ]
+    if product.joined == "atomics":
+        return [f"split over {count} blocks, joined by atomics"]
+    return []
+
+
+def describe_order(product: Product) -> str:
+    """In which order the steps take k."""
+    return f"k is taken in the order {' '.join(str(each) for each in product.order)}"
 
 
 def short(name: str) -> str:
@@ -64,6 +125,11 @@ def describe_levels(reduction: Reduction) -> str:
 
 
 def _level(level: Level, reduction: Reduction, *, first: bool) -> str:
+    if level.kind == "rescaled":
+        return (
+            f"{level.width} tiles in a row, what is summed multiplied by {reduction.factor} "
+            "before each next one"
+        )
     if level.kind == "serial":
         apart = ""
         if first and reduction.spacing:
@@ -105,6 +171,7 @@ def _use(operation: str) -> str:
         "mul": "a product", "add": "a sum", "sub": "a difference", "fma": "a multiply-add",
         "div": "a division", "cvt": "another conversion", "setp": "a comparison",
         "if": "a selection", "ex2": "an exponential",
+        "dot product": "a dot product",
     }.get(base, f"the {base}" if base in {"sum", "maximum", "minimum"} else base)  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -169,6 +170,8 @@ def number(words: Array, row: int) -> str:
     size = words.dtype.itemsize
     if size in (4, 8) and bits >> (8 * size - 9):
         value = float(words[row : row + 1].view(f"f{size}")[0])
+        if math.isinf(value):
+            return str(value)
         if 1e-30 < abs(value) < 1e30:
             return f"{value:.9g}"
     return str(bits) if bits < 1 << 16 else f"{bits:#x}"
