@@ -3,14 +3,16 @@
 Cells of arrays remember their last write, their last atomic and two of their reads, as cells of
 shared memory do (`races`), over all blocks of a grid. `ordering` tells what is ordered, so what is
 reported is a race, and not every race is found. Accesses that leave the bytes as they are cannot
-change a result: those pairs are of the kind `same-value`.
+change a result: those pairs are of the kind `same-value`. Nor can a read whose value nobody uses,
+as that of a thread which repeats another's work and stores nothing: `watched` lets such reads lie,
+and where nothing comes of it the pair is of the kind `unused`.
 
 A mark takes eight bytes, so memory is looked at in windows; `watched` runs a launch for each.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,6 +21,8 @@ from sassay.machine.lanes import WARP
 from sassay.machine.ordering import MAX_MEETINGS, is_strong
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sassay.machine.lanes import Lanes
     from sassay.machine.ordering import Meetings, Order
     from sassay.machine.program import Op
@@ -28,6 +32,7 @@ _WHO_BITS, _OP_BITS, _TIME_BITS = 27, 13, 22
 _OP = _WHO_BITS
 _CHANGED = _OP + _OP_BITS
 _TIME = _CHANGED + 1
+_CELL_BITS = 36
 MAX_THREADS = 1 << _WHO_BITS
 """Threads of a grid in which races are looked for."""
 
@@ -35,8 +40,9 @@ MARK_BYTES = 32
 """Bytes of marks beside a cell."""
 
 _MAX_FOUND = 64
+_MAX_READS = 1 << 20
 
-RaceKind = Literal["race", "same-value"]
+RaceKind = Literal["race", "same-value", "unused"]
 Does = Literal["reads", "writes", "updates"]
 
 
@@ -66,12 +72,15 @@ class GlobalRace:
     """Two instructions that touch the same bytes from threads that nothing orders.
 
     Attributes:
-        kind: `same-value` where one of them leaves the bytes as they are.
+        kind: `same-value` where one of them leaves the bytes as they are, `unused` where nothing
+            comes of what is read.
         array: What is touched, by its name in the memory.
         byte: The first place, in bytes.
         first: The access that came first in the machine.
         second: The other.
         count: Accesses that met another like this.
+        reads: Where one of them reads: by its instruction, which threads read which cells; None
+            where there are too many to keep.
     """
 
     kind: RaceKind
@@ -80,6 +89,7 @@ class GlobalRace:
     first: Access
     second: Access
     count: int
+    reads: dict[int, list[Array]] | None = field(default_factory=dict)
 
 
 class Search:
@@ -90,6 +100,8 @@ class Search:
         meetings: Of the blocks of the grid.
         found: By kind, instructions, and whether one block or two take part.
         forgotten: Pairs of instructions beyond those that are kept.
+        lies: By array and instruction: which threads get wrong values from which cells; None while
+            races are looked for.
     """
 
     def __init__(self, meetings: Meetings) -> None:
@@ -98,6 +110,8 @@ class Search:
         self.meetings = meetings
         self.found: dict[tuple[object, ...], GlobalRace] = {}
         self.forgotten = 0
+        self.lies: dict[tuple[str, int], Array] | None = None
+        self._kept = 0
         self._ops: list[Op] = []
         self._numbers: dict[int, int] = {}
 
@@ -148,20 +162,38 @@ class Search:
             )
         return found
 
-    def note(
-        self, kind: RaceKind, array: str, byte: int, sides: tuple[Access, Access], count: int
-    ) -> None:
-        """Keeps a pair of accesses, or counts it."""
-        first, second = sides
+    def note(self, found: GlobalRace, op: Op | None, reads: Array) -> None:
+        """Keeps a pair of accesses, or counts it.
+
+        Args:
+            found: The pair.
+            op: The instruction that reads; None if both write.
+            reads: What it reads: threads and cells.
+        """
+        first, second = found.first, found.second
         near = first.block == second.block
-        key = (kind, array, id(first.op), first.does, id(second.op), second.does, near)
+        sides = (_line(first.op), first.does, _line(second.op), second.does)
+        key = (found.kind, found.array, sides, near)
         known = self.found.get(key)
         if known is not None:
-            known.count += count
+            known.count += found.count
         elif len(self.found) < _MAX_FOUND:
-            self.found[key] = GlobalRace(kind, array, byte, first, second, count)
+            known = self.found[key] = found
         else:
             self.forgotten += 1
+            return
+        if op is None or known.reads is None:
+            return
+        self._kept += len(reads)
+        if self._kept > _MAX_READS:
+            known.reads = None
+        else:
+            known.reads.setdefault(id(op), []).append(reads)
+
+
+def _line(op: Op) -> object:
+    """What tells an access from others: the line of the source, or of the module."""
+    return op.place.location or op.place.line
 
 
 @dataclass(frozen=True)
@@ -203,11 +235,15 @@ class Cells:
         self._atomic: Array | None = None
         self._written: _Touch | None = None
 
-    def read(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> None:
-        """Threads read."""
+    def read(
+        self, offsets: Array, size: int, lanes: Lanes, where: Array | None
+    ) -> NDArray[np.bool_] | None:
+        """Threads read; gives those that shall get wrong values, None if none shall."""
         touch = self._touch(offsets, size, lanes, where)
         if touch is None:
-            return
+            return None
+        if self._search.lies is not None:
+            return self._lies(self._search.lies, touch, lanes, where)
         if not is_strong(self._op()):
             self._check(self._wrote, touch, "writes", "reads", None)
             if self._atomic is not None:
@@ -220,6 +256,25 @@ class Cells:
         mine = (before & ((1 << _WHO_BITS) - 1)) // threads == touch.who // threads
         old = (before == 0) | (mine & ((before >> _TIME) < floor))
         self._first[touch.cells[old][::-1]] = touch.marks[old][::-1]
+        return None
+
+    def _lies(
+        self,
+        known: dict[tuple[str, int], Array],
+        touch: _Touch,
+        lanes: Lanes,
+        where: Array | None,
+    ) -> NDArray[np.bool_] | None:
+        wanted = known.get((self._name, id(self._op())))
+        if wanted is None:
+            return None
+        keys = _reads(touch.who, touch.cells + self._low)
+        at = np.minimum(np.searchsorted(wanted, keys), len(wanted) - 1)
+        running = np.ones(lanes.shape, np.bool_) if where is None else where
+        places = np.flatnonzero(np.broadcast_to(running, lanes.shape))
+        found = np.zeros(lanes.shape, np.bool_)
+        found.flat[places[touch.item[wanted[at] == keys]]] = True
+        return found
 
     def write(
         self, offsets: Array, size: int, lanes: Lanes, where: Array | None, changes: Array
@@ -233,7 +288,7 @@ class Cells:
             where: Those that write.
             changes: For each of them whether the bytes there differ from what it writes.
         """
-        touch = self._touch(offsets, size, lanes, where)
+        touch = None if self._search.lies is not None else self._touch(offsets, size, lanes, where)
         self._written = touch
         if touch is None:
             return
@@ -270,7 +325,7 @@ class Cells:
 
     def atomic(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> None:
         """Threads run an atomic."""
-        touch = self._touch(offsets, size, lanes, where)
+        touch = None if self._search.lies is not None else self._touch(offsets, size, lanes, where)
         if touch is None:
             return
         self._check(self._wrote, touch, "writes", "updates", None)
@@ -347,10 +402,11 @@ class Cells:
         who = (1 << _WHO_BITS) - 1
         apart = (before & who) // order.threads != touch.who[at] // order.threads
         number = (before >> _OP) & ((1 << _OP_BITS) - 1)
-        groups, first, counts = np.unique(
-            (number << 2) | (apart << 1) | quiet, return_index=True, return_counts=True
-        )
         now = search.op_of(int(touch.marks[at[0]]))
+        cells = touch.cells[at] + self._low
+        keys = _reads(before & who if verbs[0] == "reads" else touch.who[at], cells)
+        held = (number << 2) | (apart << 1) | quiet
+        groups, first, counts = np.unique(held, return_index=True, return_counts=True)
         for group, place, count in zip(groups.tolist(), first, counts.tolist(), strict=True):
             mark, mine = int(before[place]), int(touch.who[at[place]])
             other = mark & who
@@ -360,4 +416,11 @@ class Cells:
             )
             byte = (int(touch.cells[at[place]]) + self._low) * self._cell
             kind: RaceKind = "same-value" if group & 1 else "race"
-            search.note(kind, self._name, byte, sides, count)
+            reading = next((one.op for one in sides if one.does == "reads"), None)
+            found = GlobalRace(kind, self._name, byte, *sides, count)
+            search.note(found, reading, keys[held == group] if reading is not None else keys[:0])
+
+
+def _reads(who: Array, cells: Array) -> Array:
+    """Threads and cells as one number each."""
+    return (who << _CELL_BITS) | cells

@@ -132,6 +132,7 @@ class Part:
         written: A byte of ones for each byte that was written; None where that is not tracked.
         where: Threads of this part; None for all of the shape.
         watch: Where races are looked for: who touches it.
+        name: Of an array.
     """
 
     data: Array
@@ -139,6 +140,7 @@ class Part:
     written: Array | None
     where: Array | None
     watch: Watch | None = None
+    name: str = ""
 
 
 @dataclass
@@ -291,7 +293,7 @@ class Memory:
                 offsets = np.where(where, offsets, 0)
             self.touched.add((id(self.op), id(found)))
             watch = None if found.races is None else Watch(lanes, found.races)
-            return [Part(found.data, offsets, found.written, where, watch)]
+            return [Part(found.data, offsets, found.written, where, watch, found.name)]
         return self._scattered(lanes, place, size, where)
 
     def _scattered(self, lanes: Lanes, place: Array, size: int, where: Array | None) -> list[Part]:
@@ -304,7 +306,7 @@ class Memory:
                 offsets = np.where(inside, place - each.start, 0)
                 self.touched.add((id(self.op), id(each)))
                 watch = None if each.races is None else Watch(lanes, each.races)
-                parts.append(Part(each.data, offsets, each.written, inside, watch))
+                parts.append(Part(each.data, offsets, each.written, inside, watch, each.name))
                 left &= ~inside
         if left.any():
             raise TrapError(
@@ -325,12 +327,16 @@ def read(part: Part, width: int, count: int) -> list[Array]:
     """Reads `count` words of `width` bytes for each thread."""
     size = width * count
     dtype = UNITS[size]
+    lies = None
     if part.watch is not None:
         try:
-            part.watch.races.read(part.offsets, size, part.watch.lanes, part.where)
+            lies = part.watch.races.read(part.offsets, size, part.watch.lanes, part.where)
         except Race as error:
             raise part.watch.trap(error) from None
     found = np.take(part.data.view(dtype), part.offsets // size)
+    if lies is not None:
+        found = np.broadcast_to(found, lies.shape).copy()
+        found.view(np.uint8).reshape(*lies.shape, size)[lies] ^= 0xFF
     if count == 1:
         return [found]
     words = found.view(UNITS[width]).reshape(*found.shape, count)
@@ -359,7 +365,10 @@ def unread(part: Part, wrong: Array, lanes: Lanes, what: str = "a read") -> Trap
     if part.written is not None and IN_FLIGHT in part.written[first : first + 16]:
         message = f"{what} of memory that an asynchronous copy may still be writing"
         return TrapError("in-flight", message, wrong, lanes)
-    return TrapError("uninitialised", f"{what} of memory that nobody wrote", wrong, lanes)
+    place = f"byte {first} of {part.name}, which nobody wrote" if part.name else ""
+    return TrapError(
+        "uninitialised", f"{what} of {place or 'memory that nobody wrote'}", wrong, lanes
+    )
 
 
 def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -> None:

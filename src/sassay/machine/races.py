@@ -102,8 +102,8 @@ class Races:
         self._ops: list[Op] = []
         self._numbers: dict[int, int] = {}
 
-    def read(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> None:
-        """Threads read.
+    def read(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> Array | None:
+        """Threads read; none of them shall get wrong values.
 
         Raises:
             Race: What another thread writes.
@@ -120,6 +120,7 @@ class Races:
             self._first[cells[::-1]] = stamp[::-1]
         elif old.any():
             self._first[cells[old][::-1]] = np.broadcast_to(stamp, cells.shape)[old][::-1]
+        return None
 
     def write(
         self, offsets: Array, size: int, lanes: Lanes, where: Array | None, changes: Array | None

@@ -2,6 +2,8 @@
 
 The launch runs once as it is, which tells what it writes. Then it runs again, with marks beside
 the arrays that it writes, as often as it takes to look at all of them in windows of bounded size.
+Where a read races with a write it runs once more, and those reads give wrong values: if all arrays
+end as before, nobody uses what they read.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from sassay.machine.global_races import (
     SearchEndsError,
 )
 from sassay.machine.lanes import WARP
+from sassay.machine.launch import Launch
 from sassay.machine.memory import GlobalMemory, TrapError
 from sassay.machine.ordering import Meetings, Order
 from sassay.machine.races import finest_access
 from sassay.machine.run import (
     SLICE_THREADS,
+    array_of,
     place_arguments,
     place_variables,
     run,
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sassay.machine.launch import Launch
     from sassay.machine.memory import Allocation
     from sassay.machine.program import Program
     from sassay.machine.result import Result, Trap
@@ -51,6 +54,9 @@ MAX_MARKS = 256 << 20
 
 MAX_RUNS = 16
 """Runs over the windows of one launch."""
+
+_MAX_ASKED = 8
+_STEPS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -119,12 +125,18 @@ def run_watched(
         left_out = str(error)
     if search.forgotten:
         left_out = left_out or "there are more pairs of instructions than are kept"
+    if trap is None:
+        watcher.forgive(result, list(search.found.values()))
     races = sorted(search.found.values(), key=lambda each: each.kind != "race")
     return Watched(result, trap, tuple(races), left_out, written)
 
 
 class _Watcher:
-    """Runs of one launch with marks."""
+    """Runs of one launch with marks.
+
+    Attributes:
+        arrays: As the last run left them, by argument position.
+    """
 
     def __init__(
         self,
@@ -137,6 +149,7 @@ class _Watcher:
         self._launch = launch
         self._search = search
         self._empty = empty
+        self.arrays: tuple[Array | None, ...] = ()
         self._cell = finest_access(program.blocks, "global")
         self._bulk = any(
             op.base == "cp" and "bulk" in op.form for block in program.blocks for op in block.ops
@@ -201,7 +214,53 @@ class _Watcher:
                     trap = trap_of(part, error, first)
                     break
                 meetings.time = search.order.time + 1
+        self.arrays = tuple(array_of(*each) for each in kept)
         return trap, {at: self._written(kept[at][1]) for at in self._empty}
+
+    def forgive(self, result: Result, races: list[GlobalRace]) -> None:
+        """Says of races which of them nothing comes of, because nobody uses what is read."""
+        asked = [each for each in races if each.kind == "race" and each.reads]
+        if asked and self._unused(result, asked):
+            forgiven = asked
+        else:
+            forgiven = [each for each in asked[:_MAX_ASKED] if self._unused(result, [each])]
+        for each in forgiven:
+            each.kind = "unused"
+
+    def _unused(self, result: Result, races: list[GlobalRace]) -> bool:
+        """Whether all arrays end as they did if what is read there is wrong."""
+        lies: dict[tuple[str, int], list[Array]] = {}
+        for each in races:
+            for op, reads in (each.reads or {}).items():
+                lies.setdefault((each.array, op), []).extend(reads)
+        self._search.lies = {key: np.unique(np.concatenate(all_)) for key, all_ in lies.items()}
+        whole = {
+            at: (0, array.nbytes)
+            for at, array in enumerate(result.arrays)
+            if array is not None and any(at == int(each.array) for each in races)
+        }
+        kept, self._launch = self._launch, self._bounded(result)
+        try:
+            trap, _ = self.run(whole)
+        finally:
+            self._launch, self._search.lies = kept, None
+        return trap is None and all(
+            a is None or b is None or a.tobytes() == b.tobytes()
+            for a, b in zip(result.arrays, self.arrays, strict=True)
+        )
+
+    def _bounded(self, result: Result) -> Launch:
+        """The same launch; wrong values may never let a loop end."""
+        launch = self._launch
+        steps = min(launch.step_limit, 4 * result.instructions + _STEPS)
+        return Launch(
+            launch.grid,
+            launch.block,
+            launch.arguments,
+            shared=launch.shared,
+            step_limit=steps,
+            find_races=launch.find_races,
+        )
 
     def _written(self, allocation: Allocation | None) -> NDArray[np.bool_]:
         if allocation is None or allocation.written is None:
