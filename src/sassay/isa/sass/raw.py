@@ -85,6 +85,7 @@ class RawDisassembler:
         workers: Processes at a time.
         base_seconds: Time that any call may take; a batch gets one second more per 1,000 words.
         far: Made-up words are read, whose targets can be anywhere in 50 bits.
+        batch_words: Most words of one call.
     """
 
     tool: Tool
@@ -92,6 +93,7 @@ class RawDisassembler:
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
     base_seconds: float = 60.0
     far: bool = False
+    batch_words: int = BATCH_WORDS
     _alive: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -126,9 +128,9 @@ class RawDisassembler:
     def _split(self, words: Words) -> list[Words]:
         count = len(words)
         if count <= SPLIT_WORDS or self.workers < 2:
-            size = BATCH_WORDS
+            size = self.batch_words
         else:
-            rounds = -(-count // (BATCH_WORDS * self.workers))
+            rounds = -(-count // (self.batch_words * self.workers))
             size = -(-count // (rounds * self.workers))
         return [words[start : start + size] for start in range(0, count, size)]
 

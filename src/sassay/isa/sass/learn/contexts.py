@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.isa.sass.learn.observe import Printed, difference, read
-from sassay.isa.sass.learn.oracle import AMBIGUOUS, BODY, CONTROL, pack
-from sassay.isa.sass.raw import RawDisassembler
+from sassay.isa.sass.learn.oracle import AMBIGUOUS, BODY, CONTROL, pack, raw_for
 from sassay.isa.sass.shape import FIRST_BIT, LAST_BIT, Kind
-from sassay.isa.sass.tools import binary_option
 
 if TYPE_CHECKING:
     import random
@@ -30,7 +28,7 @@ class Reader:
     def __init__(self, arch: str, tool: Tool) -> None:
         """Prepare for one architecture."""
         self._arch = arch
-        self._raw = RawDisassembler(tool, binary_option(arch) or arch, far=True)
+        self._raw = raw_for(arch, tool)
         self._known: dict[int, str | None] = {}
         self.asked = 0
 

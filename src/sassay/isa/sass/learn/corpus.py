@@ -32,6 +32,8 @@ _SHARED_LINES = (
     ".func (.param .b32 o) helper(.param .b32 i)",
     "{ .reg .b32 %a; ld.param.b32 %a,[i]; clz.b32 %a,%a; st.param.b32 [o],%a; ret; }",
 )
+_DIRECTIVES = {"setmaxnreg": ".maxnreg 128"}
+"""What an entry must say so that ptxas does not leave the instruction out."""
 _OUTPUT = re.compile(r"%([rdfghq])o(\d?)\b")
 _INPUT = re.compile(r"%([rdfghq])([1-8])\b")
 
@@ -39,7 +41,8 @@ _INPUT = re.compile(r"%([rdfghq])([1-8])\b")
 def entry(name: str, line: str) -> str:
     """One line as a kernel, on a single line of PTX."""
     read = sorted(set(_INPUT.findall(line)))
-    parts = [f".visible .entry {name}(.param .u64 p, .param .u32 n) {{"]
+    directive = _DIRECTIVES.get(line.partition(".")[0], "")
+    parts = [f".visible .entry {name}(.param .u64 p, .param .u32 n) {directive} {{"]
     parts += [f".reg .{kind} %{name}<9>,%{name}o<9>;" for name, kind in _TYPES.items()]
     parts.append(".reg .b64 %p; .reg .b32 %z; ld.param.u64 %p,[p]; cvta.to.global.u64 %p,%p;")
     line = _OUTPUT.sub(lambda m: f"%{m[1]}o{m[2] or 1}", line)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from sassay.isa.sass.learn.opcode import KEY_BITS, KEY_MASK, MAX_DECIDING, Condition, Opcode
+from sassay.isa.sass.learn.opcode import (
+    FORM,
+    KEY_BITS,
+    KEY_MASK,
+    MAX_DECIDING,
+    REGISTERS,
+    Condition,
+    Opcode,
+)
 from sassay.isa.sass.learn.oracle import BODY, BODY_BITS, pack, with_reuse
 
 if TYPE_CHECKING:
@@ -15,12 +23,20 @@ if TYPE_CHECKING:
 
 MODES = 12
 """Mnemonics of an opcode that are asked whether they accept a `.reuse` flag."""
+FORMS = 8
+"""Values of bits 9 to 11, which tell what kinds of operands an opcode has."""
+NEIGHBOURS = 24
+"""Mnemonics of an opcode that are looked for in its other forms."""
 CONTEXTS = 5
 """Words of different mnemonics from which every bit of an opcode is flipped."""
-FULL_BITS = 8
+FULL_BITS = 10
 """Up to so many deciding bits every combination is tried; beyond, what flips reach."""
-MAX_COMBINATIONS = 1_500
-"""Combinations of one opcode that are asked for."""
+MAX_COMBINATIONS = 4_000
+"""Combinations of one opcode that are asked for, anew whenever another bit turns out to decide."""
+SINGLE_FLIPS = 3_000
+"""Of those, the ones that one flip leads to."""
+STEPS = 10
+"""Times that flips start from what was reached by flips."""
 
 _REGISTERS = ((16, 8), (24, 8), (32, 8), (64, 8), (16, 6), (24, 6), (32, 6), (64, 6))
 _FLAGS = (1, 2, 4, 8)
@@ -48,13 +64,17 @@ class Explorer:
         self._say = say
         self._random = random.Random(seed)  # noqa: S311 - questions to a disassembler, no secrets
         self.opcodes: dict[int, Opcode] = {}
-        self._spent: dict[int, int] = {}
+        self._spent: dict[tuple[int, int], int] = {}
 
     def ask(self, words: Iterable[int]) -> list[str | None]:
         """Ask for words and remember the answers."""
         asked = list(dict.fromkeys(word & BODY for word in words))
         fresh = [word for word in asked if not self._seen(word)]
-        for word, name in zip(fresh, self._oracle.ask(fresh), strict=True):
+        self._keep(zip(fresh, self._oracle.ask(fresh), strict=True))
+        return [self._answer(word) for word in asked]
+
+    def _keep(self, answers: Iterable[tuple[int, str | None]]) -> None:
+        for word, name in answers:
             key = word & KEY_MASK
             opcode = self.opcodes.get(key)
             if opcode is None:
@@ -62,7 +82,6 @@ class Explorer:
                     continue
                 opcode = self.opcodes[key] = Opcode(key)
             opcode.see(word, name)
-        return [self._answer(word) for word in asked]
 
     def _seen(self, word: int) -> bool:
         opcode = self.opcodes.get(word & KEY_MASK)
@@ -92,6 +111,30 @@ class Explorer:
                 for uniform in (0, _UNIFORM)
             )
         self._say(f"{len(self.opcodes)} opcodes after flips of the low {KEY_BITS} bits")
+        self._other_forms()
+        self._say(f"{len(self.opcodes)} opcodes with all forms of operands")
+
+    def _other_forms(self) -> None:
+        """Look for what is known of an opcode under the keys of its other forms.
+
+        `I2F.F16` of an immediate (0x906) is two flips from that of a register (0x306), and its
+        words without a modifier are refused. Only what is accepted is kept: the operands of one
+        form mean nothing in another, so a refusal says nothing of the modifiers.
+        """
+        words: dict[int, dict[str, int]] = {}
+        for key, opcode in sorted(self.opcodes.items()):
+            named = words.setdefault(key % FORM, {})
+            for word in self._first_of_each(opcode):
+                named.setdefault(opcode.accepted[word], word)
+        questions: list[int] = []
+        for base, named in words.items():
+            chosen = list(named.values())[:NEIGHBOURS]
+            for key in range(base, FORMS * FORM, FORM):
+                moved = [word & ~KEY_MASK | key for word in chosen]
+                questions += [word ^ uniform for word in moved for uniform in (0, _UNIFORM)]
+        asked = [word for word in dict.fromkeys(questions) if not self._seen(word)]
+        answers = zip(asked, self._oracle.ask(asked), strict=True)
+        self._keep([(word, name) for word, name in answers if name is not None])
 
     def conditions(self) -> None:
         """Try operand values that are known to have spellings of their own."""
@@ -148,6 +191,21 @@ class Explorer:
             opcode.fixed = refused & ~other & ~same
             opcode.decide(other | (refused & same))
             opcode.settle_fixed()
+            self._whole_registers(opcode)
+
+    def _whole_registers(self, opcode: Opcode) -> None:
+        """Where all bits of a register seem to decide, RZ and the lowest bit do.
+
+        The register of a 64-bit address must be even unless it is RZ: flips of RZ are refused, and
+        so is every odd register. Doubt would find more, if there is more.
+        """
+        for start, width in REGISTERS:
+            field = Condition(start, width, ((1 << width) - 1,))
+            if all(bit in opcode.deciding for bit in range(start, start + width)):
+                opcode.deciding = [
+                    b for b in opcode.deciding if b not in range(start + 1, start + width)
+                ]
+                self.add(opcode, field)
 
     @staticmethod
     def add(opcode: Opcode, condition: Condition) -> None:
@@ -227,18 +285,18 @@ class Explorer:
     def enumerate(self) -> None:
         """Ask for the combinations of deciding bits and conditions that can be reached."""
         waiting = {key: opcode.representatives() for key, opcode in self.opcodes.items()}
-        spent = self._spent
-        for _ in range(6):
+        for _ in range(STEPS):
             questions: list[int] = []
             for key, opcode in self.opcodes.items():
-                if opcode.size > MAX_DECIDING or spent.get(key, 0) >= MAX_COMBINATIONS:
+                spent = self._spent.get((key, opcode.size), 0)
+                if opcode.size > MAX_DECIDING or spent >= MAX_COMBINATIONS:
                     continue
-                known = {opcode.index(word) for word in opcode.accepted}
-                known |= {opcode.index(word) for word in opcode.refused if opcode.matches(word)}
-                words = self._next(
-                    opcode, waiting[key], known, MAX_COMBINATIONS - spent.get(key, 0)
-                )
-                spent[key] = spent.get(key, 0) + len(words)
+                index = opcode.indexer()
+                known = {index(word) for word in opcode.accepted}
+                known |= {index(word) for word in opcode.refused if opcode.matches(word)}
+                words = self._singles(opcode, waiting[key], known)[: max(0, SINGLE_FLIPS - spent)]
+                words = words or self._pairs(opcode, known)[: MAX_COMBINATIONS - spent]
+                self._spent[key, opcode.size] = spent + len(words)
                 questions += words
                 waiting[key] = words
             if not questions:
@@ -247,33 +305,43 @@ class Explorer:
             for key, opcode in self.opcodes.items():
                 waiting[key] = [word for word in waiting[key] if word in opcode.accepted]
 
-    def _next(self, opcode: Opcode, starts: list[int], known: set[int], limit: int) -> list[int]:
-        """Words of combinations that were never asked for."""
-        result: list[int] = []
+    def _singles(self, opcode: Opcode, starts: list[int], known: set[int]) -> list[int]:
+        """Words of combinations that were never asked for, one flip away; all where few bits are.
 
-        def offer(word: int) -> None:
-            index = opcode.index(word)
+        What is found joins the known.
+        """
+        if opcode.size <= FULL_BITS:
+            first = opcode.index(opcode.base)
+            changes = ((opcode.base, index ^ first) for index in range(1 << opcode.size))
+        else:
+            changes = ((word, 1 << one) for word in starts for one in range(opcode.size))
+        return self._unknown(opcode, changes, known)
+
+    def _pairs(self, opcode: Opcode, known: set[int]) -> list[int]:
+        """The same, two flips away from any combination that was accepted."""
+        places = range(opcode.size)
+        changes = (
+            (word, 1 << one | 1 << other)
+            for word in opcode.representatives()
+            for one in places
+            for other in range(one)
+        )
+        return self._unknown(opcode, changes, known)
+
+    def _unknown(
+        self, opcode: Opcode, changes: Iterable[tuple[int, int]], known: set[int]
+    ) -> list[int]:
+        result: list[int] = []
+        index_of = opcode.indexer()
+        for start, change in changes:
+            word = self._with(opcode, start, change)
+            index = index_of(word)
             if index not in known:
                 known.add(index)
                 result.append(word)
-
-        places = range(opcode.size)
-        if opcode.size <= FULL_BITS and starts:
-            for index in range(1 << opcode.size):
-                offer(self._with(opcode, opcode.base, index ^ opcode.index(opcode.base)))
-            return result[:limit]
-        for word in starts:
-            for one in places:
-                offer(self._with(opcode, word, 1 << one))
-            if len(result) > limit:
-                break
-        for word in starts:
-            if len(result) > limit:
-                break
-            for one in places:
-                for other in range(one):
-                    offer(self._with(opcode, word, 1 << one | 1 << other))
-        return result[:limit]
+                if len(result) == MAX_COMBINATIONS:
+                    break
+        return result
 
     def _with(self, opcode: Opcode, word: int, change: int) -> int:
         """A word with some of its deciding bits and conditions turned round."""

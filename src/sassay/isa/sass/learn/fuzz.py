@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sassay.isa.sass.learn.opcode import MAX_DECIDING, Condition, Opcode
+from sassay.isa.sass.learn.opcode import MAX_DECIDING, REGISTERS, Condition, Opcode
 
 if TYPE_CHECKING:
     from sassay.isa.sass.learn.explore import Explorer
@@ -56,13 +56,14 @@ def disputes(opcode: Opcode) -> list[Dispute]:
     """The first few surprises of an opcode."""
     first: dict[int, int] = {}
     found: list[Dispute] = []
+    index = opcode.indexer()
     for word, name in opcode.accepted.items():
-        known = first.setdefault(opcode.index(word), word)
+        known = first.setdefault(index(word), word)
         if opcode.accepted[known] != name:
             found.append(Dispute(opcode, known, word))
     for word in sorted(opcode.refused):
         if opcode.matches(word):
-            known = first.get(opcode.index(word), word)
+            known = first.get(index(word), word)
             if known != word:
                 found.append(Dispute(opcode, known, word))
     return found[:DISPUTES]
@@ -86,12 +87,26 @@ def resolve(explorer: Explorer, found: list[Dispute]) -> None:
                 single |= 1 << bit
             if opcode.accepted.get(dispute.surprise ^ 1 << bit) == name:
                 needed |= 1 << bit
-        bits = single or needed
+        bits = _without_registers(explorer, dispute, single) if single else needed
         condition = _operand(bits, dispute.surprise)
         if condition is not None and not single:
             explorer.add(opcode, condition)
         elif bits and opcode.size + bits.bit_count() <= MAX_DECIDING:
             opcode.decide(bits)
+
+
+def _without_registers(explorer: Explorer, dispute: Dispute, bits: int) -> int:
+    """The bits that make a difference, less those of a register that is RZ in one of the words.
+
+    Where a register must be even unless it is RZ, each flip of RZ is refused: that is a condition.
+    """
+    for start, width in REGISTERS:
+        field = Condition(start, width, ((1 << width) - 1,))
+        part = bits & field.mask()
+        if part and field.holds(dispute.known) != field.holds(dispute.surprise):
+            explorer.add(dispute.opcode, field)
+            bits &= ~part
+    return bits
 
 
 def _operand(bits: int, word: int) -> Condition | None:

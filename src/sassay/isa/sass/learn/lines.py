@@ -26,7 +26,7 @@ def lines() -> tuple[str, ...]:
     """Every line of the corpus."""
     listed = resources.files(__package__).joinpath(LISTED).read_text("utf-8").splitlines()
     scalar = (_integer(), _floats(), _halves(), _conversions())
-    other = (_memory(), _atomics(), _warp(), _control())
+    other = (_memory(), _multicast(), _atomics(), _warp(), _control())
     return tuple(dict.fromkeys(chain(*scalar, *other, listed)))
 
 
@@ -200,6 +200,8 @@ def _conversions() -> Iterator[str]:
     yield from _each("cvt.{}.tf32.f32 %ro,%f1;", "rna rn rz rn.relu rna.satfinite rn.satfinite")
     yield from _each("cvt.rn.satfinite.{}x2.f32 %ho,%f1,%f2;", "e2m3 e3m2 ue8m0")
     yield from _each("cvt.{}.satfinite.ue8m0x2.f32 %ho,%f1,%f2;", "rz rp")
+    yield from _each("cvt.{}.satfinite.ue8m0x2.bf16x2 %ho,%r1;", "rz rp")
+    yield "cvt.rn.bf16x2.ue8m0x2 %ro,%h1;"
     yield from _each("cvt.pack.sat.{}.s32{} %ro,%r1,%r2{};", "u8 s8", ".b32", ",%r3")
     yield from _each("cvt.pack.sat.{}.s32 %ro,%r1,%r2;", "u16 s16")
 
@@ -313,6 +315,39 @@ def _memory() -> Iterator[str]:
     )
     yield "stmatrix.sync.aligned.m8n8.x1.shared.b16 [%r5],{%r1};"
     yield "movmatrix.sync.aligned.m8n8.trans.b16 %ro,%r1;"
+
+
+def _multicast() -> Iterator[str]:
+    """Memory of all GPUs of a multicast object, and of the other blocks of a cluster."""
+    for order in ("", ".weak", ".relaxed.gpu", ".relaxed.sys", ".acquire.sys", ".relaxed.cta"):
+        load, store = f"multimem.ld_reduce{order}.global", f"multimem.st{order}.global"
+        store = store.replace("acquire", "release")
+        yield from _each(load + ".{}.{}32 %ro,[%d5+8];", "add min max", "u s")
+        yield from _each(load + ".{}.b32 %ro,[%d5];", "and or xor")
+        yield from _each(load + ".{}.{}64 %do,[%d5];", "add min max", "u s")
+        yield load + ".add.f32 %fo,[%d5];"
+        yield load + ".add.f64 %go,[%d5];"
+        yield load + ".add.v2.f32 {%fo,%fo2},[%d5];"
+        yield load + ".add.v4.f32 {%fo,%fo2,%fo3,%fo4},[%d5+8];"
+        for kind in ("f16x2", "bf16x2"):
+            for name in ("add", "min", "max", "add.acc::f32"):
+                yield f"{load}.{name}.{kind} %ro,[%d5+8];"
+                yield f"{load}.{name}.v2.{kind} {{%ro,%ro2}},[%d5];"
+                yield f"{load}.{name}.v4.{kind} {{%ro,%ro2,%ro3,%ro4}},[%d5];"
+        yield store + ".b32 [%d5+8],%r1;"
+        yield store + ".b64 [%d5],%d1;"
+        yield store + ".v4.f32 [%d5],{%f1,%f2,%f3,%f4};"
+    for order in ("", ".relaxed.gpu", ".release.sys"):
+        yield from _each(f"multimem.red{order}.global.{{}}.u32 [%d5],%r1;", "add min max")
+        yield f"multimem.red{order}.global.add.f32 [%d5],%f1;"
+        yield f"multimem.red{order}.global.add.v4.f16x2 [%d5],{{%r1,%r2,%r3,%r4}};"
+    bytes_done = "shared::cluster.mbarrier::complete_tx::bytes"
+    for kind, value in (("b32", "%r1"), ("b64", "%d1"), ("v2.b32", "{%r1,%r2}"),
+                        ("v4.b32", "{%r1,%r2,%r3,%r4}"), ("v2.b64", "{%d1,%d2}")):  # fmt: skip
+        yield f"st.async.weak.{bytes_done}.{kind} [%r5],{value},[%r6];"
+    for name in ("inc.u32", "dec.u32", "min.u32", "max.s32", "add.u32", "and.b32", "or.b32"):
+        yield f"red.async.relaxed.cluster.{bytes_done}.{name} [%r5],%r1,[%r6];"
+    yield f"red.async.relaxed.cluster.{bytes_done}.add.u64 [%r5],%d1,[%r6];"
 
 
 def _atomics() -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from sassay.isa.sass.raw import TARGET_MARK
 from sassay.isa.sass.renaming import REGISTER, split
@@ -17,8 +18,10 @@ _NUMBER = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Register:
+_PLACES = {name: place for place, name in enumerate(CLASSES)}
+
+
+class Register(NamedTuple):
     """One register as it is printed."""
 
     register_class: int
@@ -26,8 +29,7 @@ class Register:
     form: Form
 
 
-@dataclass(frozen=True)
-class Printed:
+class Printed(NamedTuple):
     """A printed instruction.
 
     Attributes:
@@ -44,20 +46,28 @@ class Printed:
 def read(text: str) -> Printed:
     """Take a printed instruction apart."""
     text = text.replace(".reuse", "")
-    guard, _, operands = split(text)
-    found = [
-        Register(CLASSES.index(match[1]), int(match[2]), Form.GUARD)
-        for match in REGISTER.finditer(guard)
-    ]
+    guard, opcode, operands = split(text)
+    found: list[Register] = []
+    pieces: list[str] = []
+    done = 0
+    for match in REGISTER.finditer(guard):
+        found.append(Register(_PLACES[match[1]], int(match[2]), Form.GUARD))
+        pieces += (guard[done : match.start(2)], "#")
+        done = match.end(2)
+    pieces += (guard[done:], " ", opcode, " ")
+    done = 0
     for match in REGISTER.finditer(operands):
-        before = operands[: match.start()]
+        start = match.start()
         form = Form.PLAIN
-        if match[3] or before.endswith("desc["):
+        if match[3] or operands.endswith("desc[", 0, start):
             form = Form.PAIR
-        elif before.count("[") > before.count("]"):
+        elif operands.count("[", 0, start) > operands.count("]", 0, start):
             form = Form.ADDRESS
-        found.append(Register(CLASSES.index(match[1]), int(match[2]), form))
-    return Printed(text, REGISTER.sub(r"\1#\3", text), tuple(found))
+        found.append(Register(_PLACES[match[1]], int(match[2]), form))
+        pieces += (operands[done : match.start(2)], "#")
+        done = match.end(2)
+    pieces.append(operands[done:])
+    return Printed(text, "".join(pieces).strip(), tuple(found))
 
 
 def difference(one: Printed, other: Printed) -> str:
@@ -80,6 +90,7 @@ def difference(one: Printed, other: Printed) -> str:
 _KINDS = (Kind.BANK, Kind.OFFSET, Kind.TARGET, Kind.IMMEDIATE)
 
 
+@lru_cache(maxsize=1 << 12)
 def _parts(skeleton: str) -> tuple[str, list[str], list[str], list[str], list[str]]:
     """A skeleton without numbers; its banks, offsets, targets and immediates."""
     _, opcode, _ = split(skeleton)

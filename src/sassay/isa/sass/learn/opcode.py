@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sassay.isa.sass.learn.oracle import BODY, BODY_BITS
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 KEY_BITS = 12
 KEY_MASK = (1 << KEY_BITS) - 1
+FORM = 1 << 9
+"""Weight of the lowest bit that tells the form of an opcode's operands."""
 MAX_DECIDING = 24
 """Most deciding bits and conditions of one opcode; an opcode with more is left to nvdisasm."""
+
+
+REGISTERS = ((16, 8), (24, 8), (32, 8))
+"""Where registers may stand and no modifiers: first bit and width. In 64 to 71 both may."""
 
 
 @dataclass(frozen=True, order=True)
@@ -88,12 +98,32 @@ class Opcode:
 
     def index(self, word: int) -> int:
         """Deciding bits and conditions as one number."""
-        result = 0
+        return self.indexer()(word)
+
+    def indexer(self) -> Callable[[int], int]:
+        """Tells the index of many words; holds until what decides changes.
+
+        Deciding bits that stand side by side are moved together.
+        """
+        runs: dict[int, int] = {}
         for place, bit in enumerate(self.deciding):
-            result |= (word >> bit & 1) << place
-        for place, condition in enumerate(self.conditions, len(self.deciding)):
-            result |= condition.holds(word) << place
-        return result
+            runs[bit - place] = runs.get(bit - place, 0) | 1 << place
+        moved = tuple(runs.items())
+        conditions = tuple(
+            (item.start, (1 << item.width) - 1, frozenset(item.values), 1 << place)
+            for place, item in enumerate(self.conditions, len(self.deciding))
+        )
+
+        def index(word: int) -> int:
+            result = 0
+            for shift, mask in moved:
+                result |= word >> shift & mask
+            for start, ones, values, bit in conditions:
+                if word >> start & ones in values:
+                    result |= bit
+            return result
+
+        return index
 
     def decide(self, bits: int) -> None:
         """Let more bits decide (a mask)."""
@@ -115,19 +145,21 @@ class Opcode:
     def representatives(self) -> list[int]:
         """The first accepted word of each combination."""
         first: dict[int, int] = {}
+        index = self.indexer()
         for word in self.accepted:
-            first.setdefault(self.index(word), word)
+            first.setdefault(index(word), word)
         return list(first.values())
 
     def table(self) -> dict[int, str]:
         """The mnemonic of each index; those are left out where observations differ."""
         rows: dict[int, str] = {}
         poisoned: set[int] = set()
+        index = self.indexer()
         for word, name in self.accepted.items():
-            index = self.index(word)
-            if rows.setdefault(index, name) != name:
-                poisoned.add(index)
+            place = index(word)
+            if rows.setdefault(place, name) != name:
+                poisoned.add(place)
         for word in self.refused:
             if self.matches(word):
-                poisoned.add(self.index(word))
-        return {index: name for index, name in sorted(rows.items()) if index not in poisoned}
+                poisoned.add(index(word))
+        return {place: name for place, name in sorted(rows.items()) if place not in poisoned}

@@ -29,6 +29,10 @@ _HALF = (1 << 64) - 1
 AMBIGUOUS: dict[str, tuple[int, ...]] = dict.fromkeys(("sm_70", "sm_72", "sm_75"), (0x321, 0x322))
 """Opcodes at whose words nvdisasm may stop for good (`More than one pattern matched during
 instruction decoding`) without saying where. They load and store attributes of graphics shaders."""
+BATCH_WORDS = 1 << 17
+"""Words of one call, more than elsewhere: a program takes 0.3 s to start, and many a batch is run
+three times, because made-up words are refused."""
+BASE_SECONDS = 600.0
 _UNKNOWN_MARKS = ("INVALID", "???")
 
 
@@ -65,14 +69,21 @@ class Oracle:
         if not len(words):
             return []
         self.asked += len(words)
-        option = binary_option(self.arch) or self.arch
         answers: list[str | None] = [None] * len(words)
         keys = words[:, 0] & np.uint64(0xFFF)
         places = np.flatnonzero(~np.isin(keys, AMBIGUOUS.get(self.arch, ())))
-        texts = RawDisassembler(self.tool, option).texts(words[places])
+        texts = raw_for(self.arch, self.tool).texts(words[places])
         for place, text in zip(places.tolist(), texts, strict=True):
             answers[place] = _name(text)
         return answers
+
+
+def raw_for(arch: str, tool: Tool) -> RawDisassembler:
+    """Reads made-up words, in one process at a time: groups of architectures run side by side."""
+    option = binary_option(arch) or arch
+    return RawDisassembler(
+        tool, option, workers=1, base_seconds=BASE_SECONDS, far=True, batch_words=BATCH_WORDS
+    )
 
 
 def with_reuse(word: int, flags: int) -> int:

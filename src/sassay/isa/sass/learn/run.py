@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from sassay.isa.sass.learn.alike import hold_alike
 from sassay.isa.sass.learn.families import Family, learn
 from sassay.isa.sass.learn.programs import Programs, at_hand
 from sassay.isa.sass.learn.publish import operands_of, table_of
@@ -82,5 +83,6 @@ def _learn_group(archs: tuple[str, ...], programs: Programs, out: Path) -> None:
         tell(f"{path.name} for {', '.join(table.archs)}: {write_table(table, path)} bytes")
         found = learn_shapes(table, leader, family.tool, tell, shapes)
         shapes = {**found, **shapes}
+        operands = hold_alike(operands_of(found, table), leader, table, family.tool, tell)
         path = out / f"{leader}{OPERAND_SUFFIX}"
-        tell(f"{path.name}: {write_table(operands_of(found, table), path)} bytes")
+        tell(f"{path.name}: {write_table(operands, path)} bytes")
