@@ -70,6 +70,9 @@ class Result(msgspec.Struct, frozen=True):
         forms: Forms that ran and are not exact, with their label, sorted by form.
         instructions: Thread-instructions: each thread counts each instruction of the blocks of
             code that it went through.
+        compiled_blocks: Blocks of the grid that ran in compiled code, where races and reads of
+            what nobody wrote are not looked for; the blocks before them ran with every check.
+        not_compiled: Why a launch that was to run in compiled code did not; empty otherwise.
     """
 
     arrays: tuple[NDArray[Any] | None, ...]
@@ -78,4 +81,6 @@ class Result(msgspec.Struct, frozen=True):
     forms: Mapping[str, Label]
     instructions: int
     labels: tuple[Label | None, ...] = ()
+    compiled_blocks: int = 0
+    not_compiled: str = ""
     written: tuple[bool | None, ...] = ()

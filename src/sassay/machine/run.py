@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from msgspec import structs
@@ -22,7 +22,7 @@ from sassay.machine.slices import Slice
 from sassay.machine.types import TYPES, WORDS, Array, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sassay.isa.ptx.syntax import Parameter
     from sassay.machine.launch import Argument
@@ -40,7 +40,38 @@ _WRITERS = frozenset(["st", "atom", "red"])
 _PAD = 16
 
 
-def run(program: Program, launch: Launch) -> Result:
+class Rest(Protocol):
+    """Runs the blocks of a grid that come after the first ones, in another way."""
+
+    first: int
+    """Number of the first block that it runs."""
+
+    def run(self, memory: GlobalMemory, param: Array, counted: int, ones: frozenset[int]) -> Ran:
+        """Runs them.
+
+        Args:
+            memory: Allocations of the launch, as the blocks before left them.
+            param: Parameter space.
+            counted: Thread-instructions of the blocks before.
+            ones: Registers that hold ones where nobody wrote them; others hold zeros.
+        """
+
+
+class Ran(Protocol):
+    """What the rest of a grid did."""
+
+    @property
+    def instructions(self) -> int:
+        """Thread-instructions."""
+
+    def visited(self) -> set[int]:
+        """Blocks of code that ran."""
+
+    def touched(self) -> Iterable[tuple[int, int]]:
+        """Operations and the allocations that they touched, both by identity."""
+
+
+def run(program: Program, launch: Launch, *, rest: Rest | None = None) -> Result:
     """Runs an entry.
 
     A trap is a result: the arrays are then as they were when it happened.
@@ -48,22 +79,25 @@ def run(program: Program, launch: Launch) -> Result:
     Args:
         program: The entry.
         launch: How many threads, with which arguments.
+        rest: Runs most blocks of the grid, if it is given.
 
     Raises:
         UsageError: The launch does not fit the entry.
         LimitError: Blocks that have to run together need too much memory.
     """
     check_launch(program, launch)
-    result = _run(program, launch, frozenset())
+    result = _run(program, launch, frozenset(), rest)
     if result.trap is None and program.undefined:
         # What no instruction wrote may hold anything: it must not matter.
         slots = [slot for slot, _ in program.undefined]
-        if _difference(result, _run(program, launch, frozenset(slots))):
+        if _difference(result, _run(program, launch, frozenset(slots), rest)):
             return structs.replace(result, trap=_undefined(program, launch, result))
     return result
 
 
-def _run(program: Program, launch: Launch, ones: frozenset[int]) -> Result:
+def _run(
+    program: Program, launch: Launch, ones: frozenset[int], rest: Rest | None = None
+) -> Result:
     """Runs an entry; registers that nobody wrote hold zeros, those that are named ones."""
     memory = GlobalMemory()
     arguments, kept = place_arguments(program, launch, memory)
@@ -72,8 +106,9 @@ def _run(program: Program, launch: Launch, ones: frozenset[int]) -> Result:
     touched = set[tuple[int, int]]()
     with np.errstate(all="ignore"):
         size = slice_blocks(program, launch, SLICE_THREADS)
-        for first in range(0, launch.blocks, size):
-            count = min(size, launch.blocks - first)
+        blocks = launch.blocks if rest is None else min(rest.first, launch.blocks)
+        for first in range(0, blocks, size):
+            count = min(size, blocks - first)
             order = order_of(program, launch, count) if launch.find_races else None
             seen = slice_memory(program, launch, memory, arguments, count, order=order)
             part = Slice(program, launch, seen, first, count)
@@ -89,6 +124,11 @@ def _run(program: Program, launch: Launch, ones: frozenset[int]) -> Result:
             visited |= part.visited
             if trap is not None:
                 break
+    if rest is not None and trap is None and blocks < launch.blocks:
+        ran = rest.run(memory, arguments, counted, ones)
+        counted += ran.instructions
+        visited |= ran.visited()
+        touched.update(ran.touched())
     forms = {form: label for at in sorted(visited) for form, label in program.blocks[at].forms}
     worst: Label = max(forms.values(), key=RANK.__getitem__, default="exact")
     numbers = {id(each): number for number, each in enumerate(memory.allocations)}
@@ -263,7 +303,8 @@ def bytes_of(param: Parameter, given: Any, what: str) -> bytes:
     return (number & ((1 << 8 * width) - 1)).to_bytes(width, "little")
 
 
-def _shared_bytes(program: Program, launch: Launch) -> int:
+def shared_bytes(program: Program, launch: Launch) -> int:
+    """Shared memory of one block."""
     return program.dynamic_offset + launch.shared if launch.shared else program.shared_bytes
 
 
@@ -281,7 +322,7 @@ def slice_blocks(program: Program, launch: Launch, wanted_threads: int) -> int:
     threads = -(-launch.threads // 32) * 32
     registers = sum(max(bits // 8, 1) for bits in program.widths)
     block = threads * (registers + 2 * program.local_bytes + 64)
-    block += 2 * _shared_bytes(program, launch)
+    block += 2 * shared_bytes(program, launch)
     wanted = launch.blocks if program.resident else max(wanted_threads // threads, 1)
     fits = MAX_BYTES // block
     if fits < 1 or (program.resident and fits < wanted):
@@ -297,7 +338,7 @@ def slice_blocks(program: Program, launch: Launch, wanted_threads: int) -> int:
 
 def order_of(program: Program, launch: Launch, count: int) -> Order | None:
     """What threads of a slice know of each other; None where they share no memory."""
-    if not _shared_bytes(program, launch):
+    if not shared_bytes(program, launch):
         return None
     return Order(count, -(-launch.threads // WARP) * WARP)
 
@@ -313,7 +354,7 @@ def slice_memory(
 ) -> Memory:
     """What a slice of so many blocks sees; races are looked for where an order is kept."""
     threads = -(-launch.threads // 32) * 32
-    shared = Owned(_shared_bytes(program, launch), count)
+    shared = Owned(shared_bytes(program, launch), count)
     if order is not None and shared.size:
         shared.races = Races(shared.data.size, program.cell, order)
     const = np.frombuffer(program.const + b"\0" * (_PAD + -len(program.const) % _PAD), np.uint8)

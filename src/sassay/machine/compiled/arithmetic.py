@@ -1,0 +1,400 @@
+"""Float arithmetic in IR: what `machine.numeric.floats` computes with numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sassay.machine.compiled import floats as f
+from sassay.machine.compiled.code import number
+from sassay.machine.compiled.special import divided, unit
+from sassay.machine.types import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sassay.machine.compiled.code import Code, Value
+    from sassay.machine.numeric.kernel import Modifiers
+
+    Emit = Callable[[Code, Sequence[Value]], list[Value]]
+    One = Callable[[Code, Sequence[Value]], Value]
+
+_ROUNDINGS = ("rn", "rz", "rm", "rp")
+_OPS = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
+
+
+def halves(run: One, bits: int) -> One:
+    """The computation of a packed type out of that of its halves.
+
+    Args:
+        run: Takes and gives words of half the width.
+        bits: Of a half.
+    """
+
+    def both(code: Code, sources: Sequence[Value]) -> Value:
+        parts = []
+        for shift in (0, bits):
+            taken = [
+                code.resize(code.op("lshr", each, number(shift, 2 * bits)), bits)
+                for each in sources
+            ]
+            parts.append(code.resize(run(code, taken), 2 * bits))
+        return code.op("or", parts[0], code.op("shl", parts[1], number(bits, 2 * bits)))
+
+    return both
+
+
+def _finished(
+    run: One, kind: str, *, ftz: bool = False, sat: bool = False, relu: bool = False, loose: bool
+) -> One:
+    """Sources flushed; the result flushed, saturated, its NaN made canonical."""
+
+    def whole(code: Code, sources: Sequence[Value]) -> Value:
+        given = [code.as_float(each) for each in sources]
+        if ftz:
+            given = [f.flush(code, each) for each in given]
+        result = run(code, given)
+        if ftz:
+            result = f.flush(code, result)
+        if sat:
+            result = f.saturate(code, result)
+        if relu:
+            result = f.clear_negative(code, result)
+        if loose or kind == "f64":
+            return code.as_bits(result)
+        return f.canonical(code, result)
+
+    return whole
+
+
+def _nearest(base: str) -> One:
+    if base == "fma":
+        return lambda code, given: code.intrinsic("fma", given)
+    return lambda code, given: code.op(_OPS[base], given[0], given[1])
+
+
+def _wide(code: Code, base: str, given: Sequence[Value]) -> Value:
+    """One operation of float64, exact or rounded to odd."""
+    if base == "mul":
+        return code.op("fmul", given[0], given[1])
+    if base == "fma":
+        return f.sum_to_odd(code, code.op("fmul", given[0], given[1]), given[2])
+    second = f.negated(code, given[1]) if base == "sub" else given[1]
+    return f.sum_to_odd(code, given[0], second)
+
+
+def _directed(base: str, mode: str) -> One:
+    def run(code: Code, given: Sequence[Value]) -> Value:
+        exact = _wide(code, base, [code.cast("fpext", each, "double") for each in given])
+        result = f.narrow32(code, exact, mode)
+        if mode != "rm" or base == "mul":
+            return result
+        # An exact zero sum of opposite signs is -0 when rounding down.
+        left = code.op("fmul", given[0], given[1]) if base == "fma" else given[0]
+        right = f.negated(code, given[1]) if base == "sub" else given[-1]
+        plus = code.test("eq", code.as_bits(right), number(0, 32))
+        plus = code.op("and", plus, code.test("sge", code.as_bits(left), number(0, 32)))
+        zero = code.test("oeq", exact, code.as_float(number(0, 64)))
+        wrong = code.op("and", zero, code.op("xor", plus, number(1, 1)))
+        return code.choose(wrong, f.float32(code, 1 << 31), result)
+
+    return run
+
+
+def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> One:
+    store = f.float_to_brain if kind == "bf16" else f.float_to_half
+
+    def run(code: Code, sources: Sequence[Value]) -> Value:
+        if ftz:
+            sources = [code.as_bits(f.flush(code, code.as_float(each))) for each in sources]
+        given = [f.widen(code, each, kind) for each in sources]
+        if base == "fma":
+            exact = _wide(code, base, [code.cast("fpext", each, "double") for each in given])
+            single = code.as_float(f.odd32(code, exact))
+            single = code.choose(f.is_nan(code, exact), f.float32(code, f.NAN32), single)
+        else:
+            # Float32 has more than twice the bits: rounding twice is rounding once.
+            single = code.op(_OPS[base], given[0], given[1])
+        words = store(code, single)
+        if ftz:
+            words = code.as_bits(f.flush(code, code.as_float(words)))
+        if sat or relu:
+            wide = f.widen(code, words, kind)
+            wide = f.saturate(code, wide) if sat else f.clear_negative(code, wide)
+            words = store(code, wide)
+        return words
+
+    return run
+
+
+def one(run: One) -> Emit:
+    """An emitter of one result."""
+    return lambda code, sources: [run(code, sources)]
+
+
+def arithmetic(form: Modifiers, kind: str, *, loose: bool) -> Emit:
+    """`add`, `sub`, `mul`, `fma` and `mad`."""
+    base = "fma" if form.base == "mad" else form.base
+    mode = form.pick(*_ROUNDINGS) or "rn"
+    ftz, sat, relu = form.flag("ftz"), form.flag("sat"), form.flag("relu")
+    form.flag("noftz")
+    form.end()
+    if kind == "f64":
+        if ftz or sat or relu or mode != "rn":
+            raise form.missing()
+        return one(_doubles(base))
+    if kind in {"f32", "f32x2"}:
+        run = _nearest(base) if mode == "rn" else _directed(base, mode)
+        loose = loose and kind == "f32"
+        whole = _finished(run, "f32", ftz=ftz, sat=sat, relu=relu, loose=loose)
+        return one(whole if kind == "f32" else halves(whole, 32))
+    if mode != "rn" or (ftz and "bf16" in kind):
+        raise form.missing()
+    half = _half(base, kind.removesuffix("x2"), ftz=ftz, sat=sat, relu=relu)
+    return one(halves(half, 16) if kind.endswith("x2") else half)
+
+
+def _doubles(base: str) -> One:
+    """Float64, with the NaN that x86 makes of its first NaN operand, as numpy does."""
+
+    def chosen(code: Code, a: Value, b: Value, result: Value) -> Value:
+        quiet = number(1 << 51, 64)
+        bits = code.as_bits(result)
+        made = code.choose(f.is_nan(code, result), number(0xFFF8 << 48, 64), bits)
+        for each in (b, a):
+            kept = code.op("or", code.as_bits(each), quiet)
+            made = code.choose(f.is_nan(code, each), kept, made)
+        return code.as_float(made)
+
+    def run(code: Code, sources: Sequence[Value]) -> Value:
+        given = [code.as_float(each) for each in sources]
+        if base == "fma":
+            a, b, c = given
+            product = chosen(code, a, b, code.op("fmul", a, b))
+            result = chosen(code, product, c, code.intrinsic("fma", given))
+        else:
+            name = {**_OPS, "div": "fdiv"}[base]
+            a, b = given
+            result = chosen(code, a, b, code.op(name, a, b))
+        return code.as_bits(result)
+
+    return run
+
+
+def divide(form: Modifiers, kind: str, *, loose: bool) -> Emit:
+    """`div.rn` and its relatives, `div.full`, `div.approx`."""
+    how = form.pick("approx", "full", *_ROUNDINGS)
+    ftz = form.flag("ftz")
+    form.end()
+    if kind == "f64" and how == "rn":
+        return one(_doubles("div"))
+    if kind != "f32" or how is None:
+        raise form.missing()
+    run: One
+    if how in {"approx", "full"}:
+        run = divided(how, ftz=ftz)
+        ftz = False
+    elif how == "rn":
+        run = _quotient
+    else:
+        run = _rounded_quotient(how)
+    return one(_finished(run, kind, ftz=ftz, loose=loose))
+
+
+def _quotient(code: Code, given: Sequence[Value]) -> Value:
+    return code.op("fdiv", given[0], given[1])
+
+
+def _rounded_quotient(mode: str) -> One:
+    def run(code: Code, given: Sequence[Value]) -> Value:
+        a, b = (code.cast("fpext", each, "double") for each in given)
+        return f.narrow32(code, code.op("fdiv", a, b), mode)
+
+    return run
+
+
+def _rounded_root(mode: str) -> One:
+    def run(code: Code, given: Sequence[Value]) -> Value:
+        near = code.intrinsic("sqrt", given)
+        wide = code.cast("fpext", near, "double")
+        source = code.cast("fpext", given[0], "double")
+        rest = code.op("fsub", source, code.op("fmul", wide, wide))
+        zero = code.as_float(number(0, 64))
+        finite = code.test("ord", rest, code.op("fsub", rest, rest))
+        rest = code.choose(finite, rest, zero)
+        bits = code.as_bits(near)
+        empty = code.test("eq", code.op("and", bits, number(0x7FFFFFFF, 32)), number(0, 32))
+        if mode == "rp":
+            moved = code.choose(empty, number(1, 32), code.op("add", bits, number(1, 32)))
+            wrong = code.test("ogt", rest, zero)
+        else:
+            lowest = number(0x80000001, 32)
+            moved = code.choose(empty, lowest, code.op("add", bits, number(-1, 32)))
+            wrong = code.test("olt", rest, zero)
+        return code.as_float(code.choose(wrong, moved, bits))
+
+    return run
+
+
+def special(form: Modifiers, kind: str, *, loose: bool) -> Emit:
+    """`rcp`, `sqrt`, `rsqrt`, `lg2`, `ex2`, `tanh` where every bit is known."""
+    base, how, ftz = form.base, form.pick("approx", *_ROUNDINGS), form.flag("ftz")
+    form.end()
+    if how == "approx" and kind.removesuffix("x2") in {"f16", "bf16"}:
+        found = unit(f"{base}.approx{'.ftz' if ftz else ''}.{kind.removesuffix('x2')}")
+        if found is None:
+            raise form.missing()
+        return one(halves(found, 16) if kind.endswith("x2") else found)
+    if how == "approx" and kind == "f32":
+        found = unit(f"{base}.approx{'.ftz' if ftz else ''}.f32")
+        if found is None:
+            raise form.missing()
+        return one(_finished(found, kind, loose=loose))
+    if base not in {"rcp", "sqrt"} or how is None or how == "approx":
+        raise form.missing()
+    return one(_rounded_special(form, kind, how, ftz=ftz, loose=loose))
+
+
+def _rounded_special(form: Modifiers, kind: str, how: str, *, ftz: bool, loose: bool) -> One:
+    run: One
+    if form.base == "sqrt":
+        run = (
+            _rounded_root(how) if how != "rn" else lambda code, given: code.intrinsic("sqrt", given)
+        )
+        if kind == "f64":
+            if how != "rn":
+                raise form.missing()
+            return _double_root
+        return _finished(run, "f32", ftz=ftz, loose=loose)
+    if kind == "f64":
+        if how != "rn":
+            raise form.missing()
+        quotient = _doubles("div")
+        return lambda code, given: quotient(code, [number(0x3FF0 << 48, 64), given[0]])
+    inner = _quotient if how == "rn" else _rounded_quotient(how)
+    return _finished(
+        lambda code, given: inner(code, [f.float32(code, 0x3F800000), given[0]]),
+        "f32",
+        ftz=ftz,
+        loose=loose,
+    )
+
+
+def _double_root(code: Code, sources: Sequence[Value]) -> Value:
+    value = code.as_float(sources[0])
+    result = code.intrinsic("sqrt", [value])
+    kept = code.op("or", sources[0], number(1 << 51, 64))
+    made = code.choose(f.is_nan(code, result), number(0xFFF8 << 48, 64), code.as_bits(result))
+    return code.choose(f.is_nan(code, value), kept, made)
+
+
+def _ordered(code: Code, base: str, a: Value, b: Value, *, nan: bool) -> Value:
+    """The smaller or larger one, as words; -0 is below +0."""
+    x, y = (f.half_to_float(code, each) if each.type == "half" else each for each in (a, b))
+    first, second = code.as_bits(a), code.as_bits(b)
+    first_wins = code.test("olt" if base == "min" else "ogt", x, y)
+    picked = code.choose(first_wins, first, second)
+    if nan:
+        wrong = code.test("uno", x, y)
+        either = code.choose(f.is_nan(code, x), first, second)
+        picked = code.choose(wrong, either, picked)
+    else:
+        picked = code.choose(f.is_nan(code, y), first, picked)
+    same = code.op("or" if base == "min" else "and", first, second)
+    return code.choose(code.test("oeq", x, y), same, picked)
+
+
+def extreme(form: Modifiers, kind: str, *, loose: bool) -> Emit:
+    """`min` and `max`."""
+    ftz, nan = form.flag("ftz"), form.flag("NaN")
+    signed = form.flag("xorsign") and form.flag("abs")
+    form.end()
+    base, plain = form.base, kind.removesuffix("x2")
+    if plain == "f64" or (ftz and plain not in {"f32", "f16"}):
+        raise form.missing()
+
+    def run(code: Code, given: Sequence[Value]) -> Value:
+        a, b = given
+        if not signed:
+            return code.as_float(_ordered(code, base, a, b, nan=nan))
+        top = number(1 << a.bits - 1, a.bits)
+        sign = code.op("and", code.op("xor", code.as_bits(a), code.as_bits(b)), top)
+        found = _ordered(code, base, f.magnitude(code, a), f.magnitude(code, b), nan=nan)
+        rest = code.op("and", found, number((1 << a.bits - 1) - 1, a.bits))
+        return code.as_float(code.op("or", rest, sign))
+
+    def brain(code: Code, sources: Sequence[Value]) -> Value:
+        found = run(code, [f.brain_to_float(code, each) for each in sources])
+        return f.float_to_brain(code, found)
+
+    if plain == "bf16":
+        whole: One = brain
+    else:
+        whole = _finished(run, plain, ftz=ftz, loose=loose and kind == "f32")
+    return one(halves(whole, TYPES[plain].bits) if kind != plain else whole)
+
+
+def sign(form: Modifiers, kind: str, *, loose: bool) -> Emit:  # noqa: ARG001 - of one kind with the others
+    """`neg` and `abs`: the sign bits alone."""
+    ftz = form.flag("ftz")
+    form.end()
+    bits = TYPES[kind].bits
+    mask = {"f16x2": 0x80008000, "bf16x2": 0x80008000, "f32x2": (1 << 63) | (1 << 31)}.get(
+        kind, 1 << bits - 1
+    )
+    if ftz and kind != "f32":
+        raise form.missing()
+
+    def run(code: Code, sources: Sequence[Value]) -> Value:
+        words = sources[0]
+        if ftz:
+            words = code.as_bits(f.flush(code, code.as_float(words)))
+        if form.base == "neg":
+            return code.op("xor", words, number(mask, bits))
+        return code.op("and", words, number(~mask, bits))
+
+    return one(run)
+
+
+def copysign(form: Modifiers, kind: str, *, loose: bool) -> Emit:  # noqa: ARG001 - see `sign`
+    """The second source with the sign of the first."""
+    form.end()
+    if kind not in {"f32", "f64"}:
+        raise form.missing()
+    bits = TYPES[kind].bits
+    top = 1 << bits - 1
+
+    def run(code: Code, sources: Sequence[Value]) -> Value:
+        kept = code.op("and", sources[1], number(top - 1, bits))
+        return code.op("or", kept, code.op("and", sources[0], number(top, bits)))
+
+    return one(run)
+
+
+def test_property(form: Modifiers, kind: str, *, loose: bool) -> Emit:  # noqa: ARG001 - see `sign`
+    """`testp`."""
+    asked = form.pick("finite", "infinite", "number", "notanumber", "normal", "subnormal")
+    form.end()
+    if kind not in {"f32", "f64"} or asked is None:
+        raise form.missing()
+    bits = TYPES[kind].bits
+    infinity, tiny = (0x7F800000, 1 << 23) if bits == 32 else (0x7FF << 52, 1 << 52)
+
+    def run(code: Code, sources: Sequence[Value]) -> Value:
+        size = code.op("and", sources[0], number((1 << bits - 1) - 1, bits))
+        limit, least, zero = number(infinity, bits), number(tiny, bits), number(0, bits)
+        if asked == "finite":
+            return code.test("ult", size, limit)
+        if asked == "infinite":
+            return code.test("eq", size, limit)
+        if asked == "number":
+            return code.test("ule", size, limit)
+        if asked == "notanumber":
+            return code.test("ugt", size, limit)
+        some = code.test("ne", size, zero)
+        small = code.op("and", code.test("ult", size, least), some)
+        if asked == "subnormal":
+            return small
+        whole = code.test("ult", size, limit)
+        return code.op("and", whole, code.op("xor", small, number(1, 1)))
+
+    return one(run)
