@@ -59,6 +59,23 @@ def test_answers_are_not_asked_again(cubin: Path, tmp_path: Path) -> None:
     assert len(answers.read_bytes().splitlines()) == 2
 
 
+def test_each_different_word_is_asked_once(cubin: Path, tmp_path: Path) -> None:
+    (tmp_path / "again.cubin").write_bytes(cubin.read_bytes())
+    result = run("verify", str(tmp_path), "--words")
+    assert (result.status, result.stderr) == (0, "")
+    assert "sassay against nvdisasm 1" in result.stdout
+    document = msgspec.json.decode(run("verify", str(tmp_path), "--words", "-f", "json").stdout)
+    assert document["schema"] == "verify-words/1"
+    total = document["total"]
+    assert document["architectures"] == {"sm_80": total}
+    assert total["asked"] <= total["instructions"] / 2
+    assert result.stdout.endswith(
+        f"ok: nvdisasm names the same; {total['asked']} different words asked, "
+        f"which are all {total['instructions']} instructions\n"
+    )
+    assert run("verify", str(cubin), "--words", "--full").status == 2
+
+
 def test_what_cannot_be_checked_is_no_success(cubin: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.cubin"
     cut.write_bytes(cubin.read_bytes()[:200])

@@ -11,23 +11,12 @@ import typer
 from sassay.cli import options as o
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sassay.cli.progress import Progress
-    from sassay.isa.sass.verify import Checked, Mismatch, Verifier
     from sassay.model.state import Diagnostic
 
-SCHEMA = "verify/1"
-_SHOWN = 10
-_COLUMNS = (
-    "cubins",
-    "functions",
-    "instructions",
-    "checked",
-    "by tables",
-    "by nvdisasm",
-    "mismatches",
-)
+    Read = Callable[[bytes | memoryview, str, Sequence[str]], None]
 
 
 class VerifyFormat(StrEnum):
@@ -44,6 +33,13 @@ def verify_command(
     *,
     full: Annotated[
         bool, typer.Option("--full", help="Check every function; else a sample of each cubin.")
+    ] = False,
+    words: Annotated[
+        bool,
+        typer.Option(
+            "--words",
+            help="Check every instruction, but ask for equal ones once: a fifth of the time.",
+        ),
     ] = False,
     arch: o.ArchOpt = None,
     keep: Annotated[
@@ -62,7 +58,8 @@ def verify_command(
     """Count instructions twice, by sassay's tables and by nvdisasm, and compare them by function.
 
     nvdisasm disassembles whole cubins, 40,000 instructions a second; its answers come from nowhere
-    else. Exits with 1 if a function is counted otherwise, with 2 if nothing could be checked.
+    else. With --words it is asked in raw mode for each different instruction of all cubins once.
+    Exits with 1 if an instruction is told otherwise, with 2 if nothing could be checked.
 
     For example:
 
@@ -70,59 +67,98 @@ def verify_command(
 
       sassay verify pypi:bitsandbytes==0.50.2 --arch sm_90
 
+      sassay verify libfoo.so --words
+
       sassay verify libfoo.so --full --keep answers.jsonl
     """
     from sassay.cli.output import write_stdout, write_whole
+    from sassay.errors import UsageError
+
+    if words and (full or keep is not None):
+        raise UsageError("--words stands alone: it checks everything and keeps no answers")
+    as_json = format_ is VerifyFormat.JSON
+    archs = tuple(arch or ())
+    if words:
+        text, wrong = _by_word(inputs, archs, as_json=as_json)
+    else:
+        text, wrong = _by_function(inputs, archs, keep, full=full, as_json=as_json)
+    if output is None:
+        write_stdout(text)
+    else:
+        write_whole(output, text)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _by_function(
+    inputs: Sequence[str], archs: Sequence[str], keep: Path | None, *, full: bool, as_json: bool
+) -> tuple[str, bool]:
+    """The report, and whether anything is wrong."""
     from sassay.cli.progress import Progress
+    from sassay.cli.verify_text import functions_json, functions_text
     from sassay.errors import InputError
     from sassay.isa.sass import Disassembler
-    from sassay.isa.sass.tools import INSTALL_HINT
     from sassay.isa.sass.verify import Verifier, total_of
     from sassay.isa.sass.witness import Answers
 
-    problems: list[Diagnostic] = []
     try:
         answers = Answers(keep)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", artifact=str(keep)) from error
     progress = Progress()
+    problems: list[Diagnostic] = []
     # No cache: what earlier runs were told by nvdisasm would check nvdisasm against itself.
     with Disassembler(None) as disassembler:
         verifier = Verifier(disassembler, answers, full=full)
+
+        def check(data: bytes | memoryview, place: str, chosen: Sequence[str]) -> None:
+            progress.note(f"{verifier.checked:,} instructions checked; {place}")
+            verifier.check(data, place, chosen)
+
         progress.start()
         try:
             for spec in inputs:
-                problems += _check(spec, tuple(arch or ()), verifier, progress)
+                problems += _read(spec, archs, check, progress)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", artifact=str(keep)) from error
         finally:
             progress.stop()
     total = total_of(verifier.by_arch)
-    if not total.cubins:
-        first = problems[0] if problems else None
-        raise InputError(
-            f"no cubin was read: {first.message}" if first else "holds no cubin",
-            artifact=first.place if first else ", ".join(inputs),
-        )
-    if not total.checked_functions:
-        raise InputError(
-            f"no nvdisasm here reads {', '.join(sorted(verifier.by_arch))}",
-            artifact=", ".join(inputs),
-            hint=INSTALL_HINT,
-        )
-    render = _json if format_ is VerifyFormat.JSON else _terminal
-    text = render(verifier, problems)
-    if output is None:
-        write_stdout(text)
-    else:
-        write_whole(output, text)
-    if total.mismatches:
-        raise typer.Exit(1)
+    _require(inputs, problems, verifier.by_arch, checked=bool(total.checked_functions))
+    render = functions_json if as_json else functions_text
+    return render(verifier, problems), bool(total.mismatches)
 
 
-def _check(
-    spec: str, archs: Sequence[str], verifier: Verifier, progress: Progress
-) -> Iterator[Diagnostic]:
+def _by_word(inputs: Sequence[str], archs: Sequence[str], *, as_json: bool) -> tuple[str, bool]:
+    """The report, and whether anything is wrong."""
+    from sassay.cli.progress import Progress
+    from sassay.cli.verify_text import total_of_words, words_json, words_text
+    from sassay.isa.sass.tools import find_tools
+    from sassay.isa.sass.verify_words import WordVerifier
+
+    progress = Progress()
+    problems: list[Diagnostic] = []
+    verifier = WordVerifier(find_tools(None))
+
+    def read(data: bytes | memoryview, place: str, chosen: Sequence[str]) -> None:
+        progress.note(place)
+        verifier.read(data, place, chosen)
+
+    progress.start()
+    try:
+        for spec in inputs:
+            problems += _read(spec, archs, read, progress)
+        verifier.ask(progress.note)
+    finally:
+        progress.stop()
+    total = total_of_words(verifier.by_arch)
+    _require(inputs, problems, verifier.by_arch, checked=bool(total.asked))
+    render = words_json if as_json else words_text
+    return render(verifier, problems), bool(total.mismatches)
+
+
+def _read(spec: str, archs: Sequence[str], take: Read, progress: Progress) -> Iterator[Diagnostic]:
+    """Hand on every cubin of an input."""
     from sassay.cli.session import split_label
     from sassay.errors import SassayError
     from sassay.model.artifact import Artifact, ArtifactKind
@@ -141,98 +177,33 @@ def _check(
         if not isinstance(found, Artifact) or found.kind is not ArtifactKind.CUBIN:
             continue
         place = found.source.path
-        progress.note(f"{verifier.checked:,} instructions checked; {place}")
         try:
-            verifier.check(content(reader.filled(found)), place, archs)
+            take(content(reader.filled(found)), place, archs)
         except SassayError as error:
             yield Diagnostic(Level.ERROR, error.artifact or place, error.message)
 
 
-def _terminal(verifier: Verifier, problems: Sequence[Diagnostic]) -> str:
-    from sassay.cli.text import printable
-    from sassay.isa.sass.verify import total_of
+def _require(
+    inputs: Sequence[str],
+    problems: Sequence[Diagnostic],
+    archs: Iterable[str],
+    *,
+    checked: bool,
+) -> None:
+    """Refuse to report where nothing could be checked."""
+    from sassay.errors import InputError
+    from sassay.isa.sass.tools import INSTALL_HINT
 
-    total = total_of(verifier.by_arch)
-    versions = sorted({
-        version for arch in verifier.by_arch if (version := verifier.disassembler.version(arch))
-    })  # fmt: skip
-    rows: list[tuple[str, ...]] = [("", *_COLUMNS)]
-    named = [*sorted(verifier.by_arch.items(), key=_arch_order), ("all", total)]
-    for name, each in named if len(named) > 2 else named[:1]:
-        numbers = (each.cubins, each.functions, each.instructions, each.checked, each.by_tables,
-                   each.by_nvdisasm, each.mismatches)  # fmt: skip
-        rows.append((name, *(f"{number:,}" for number in numbers)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [f"Opcode counts by function, sassay against nvdisasm {', '.join(versions)}", ""]
-    lines += [
-        "  ".join(
-            cell.ljust(width) if not column else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.append("")
-    for mismatch in verifier.mismatches[:_SHOWN]:
-        lines.append(printable(_wording(mismatch)))
-    if len(verifier.mismatches) > _SHOWN:
-        lines.append(f"... and {len(verifier.mismatches) - _SHOWN} more (--format json lists all)")
-    for problem in problems[:_SHOWN]:
-        lines.append(printable(f"{problem.level.value}: {problem.place}: {problem.message}"))
-    if len(problems) > _SHOWN:
-        lines.append(f"... and {len(problems) - _SHOWN} more cubins that could not be read")
-    if total.unreadable:
-        lines.append(f"{total.unreadable:,} functions not checked: no nvdisasm here reads them")
-    lines.append(_verdict(verifier, total))
-    return "\n".join(lines) + "\n"
-
-
-def _verdict(verifier: Verifier, total: Checked) -> str:
-    what = "every function" if verifier.full else "a sample; --full checks every function"
-    share = f"{total.checked_functions:,} of {total.functions:,} functions checked ({what})"
-    if total.mismatches:
-        return f"WRONG: nvdisasm counts {total.mismatches:,} otherwise; {share}"
-    return f"ok: nvdisasm counts the same; {share}"
-
-
-def _wording(mismatch: Mismatch) -> str:
-    counts = ", ".join(
-        f"{name} {ours} (nvdisasm {theirs})"
-        for name, (ours, theirs) in list(mismatch.counts.items())[:4]
-    )
-    return f"mismatch: {mismatch.place}: {mismatch.symbol}: {counts}"
-
-
-def _json(verifier: Verifier, problems: Sequence[Diagnostic]) -> str:
-    import json
-
-    from sassay.isa.sass.verify import total_of
-
-    tools = {arch: verifier.disassembler.version(arch) for arch in sorted(verifier.by_arch)}
-    document = {
-        "schema": SCHEMA,
-        "full": verifier.full,
-        "nvdisasm": tools,
-        "total": vars(total_of(verifier.by_arch)),
-        "architectures": {arch: vars(each) for arch, each in sorted(verifier.by_arch.items())},
-        "mismatches": [
-            {
-                "place": each.place,
-                "symbol": each.symbol,
-                "arch": each.arch,
-                "counts": {
-                    name: {"sassay": ours, "nvdisasm": theirs}
-                    for name, (ours, theirs) in each.counts.items()
-                },
-            }
-            for each in verifier.mismatches
-        ],
-        "diagnostics": [
-            {"level": each.level.value, "place": each.place, "message": each.message}
-            for each in problems
-        ],
-    }
-    return json.dumps(document, indent=2, sort_keys=True) + "\n"
-
-
-def _arch_order(item: tuple[str, Checked]) -> tuple[int, str]:
-    return int("".join(filter(str.isdigit, item[0])) or 0), item[0]
+    names = sorted(archs)
+    if not names:
+        first = problems[0] if problems else None
+        raise InputError(
+            f"no cubin was read: {first.message}" if first else "holds no cubin",
+            artifact=first.place if first else ", ".join(inputs),
+        )
+    if not checked:
+        raise InputError(
+            f"no nvdisasm here reads {', '.join(names)}",
+            artifact=", ".join(inputs),
+            hint=INSTALL_HINT,
+        )

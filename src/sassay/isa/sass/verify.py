@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from sassay.containers.arch import arch_name
-from sassay.containers.elf import EM_CUDA, SHF_EXECINSTR, STT_FUNC, read_elf
-from sassay.errors import FormatError, ToolError
+from sassay.errors import ToolError
+from sassay.isa.sass.cubin_code import CodeSection, code_sections
 from sassay.isa.sass.decoded import census
 from sassay.isa.sass.witness import Answers, ask_censuses, section_key
 from sassay.isa.sass.words import WORD_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sassay.containers.elf import Elf
     from sassay.isa.sass.disassembler import Disassembler
     from sassay.isa.sass.tools import Tool
 
-TEXT = ".text."
 SAMPLE = 6_000
 """Instructions of one cubin that a sample checks, in whole functions; at least one function."""
 ARCH_SAMPLE = 60_000
@@ -78,12 +74,9 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
-class _Function:
-    """One code section: its symbol's place in the table, None where it has none."""
+class _Function(CodeSection):
+    """One code section, and what it has in common with equal ones."""
 
-    symbol: str
-    number: int | None
-    code: bytes
     key: str
 
 
@@ -121,14 +114,14 @@ class Verifier:
         Raises:
             SassayError: if it cannot be read, or nvdisasm fails on it.
         """
-        elf = read_elf(data, artifact=place)
-        if elf.machine != EM_CUDA:
-            raise FormatError("no cubin", artifact=place, hint=f"ELF machine {elf.machine}")
-        arch = arch_name(elf)
-        if archs and not any(fnmatchcase(arch, glob) for glob in archs):
+        arch, sections = code_sections(data, place, archs)
+        if arch is None:
             return
         total = self.by_arch.setdefault(arch, Checked())
-        functions = list(_functions(elf, arch))
+        functions = [
+            _Function(each.symbol, each.number, each.code, section_key(arch, each.code))
+            for each in sections
+        ]
         total.cubins += 1
         total.functions += len(functions)
         total.instructions += sum(len(each.code) // WORD_BYTES for each in functions)
@@ -209,19 +202,6 @@ class Verifier:
     def _by_others(self, arch: str) -> int:
         counts = self.disassembler.counts.get(arch)
         return counts.others if counts is not None else 0
-
-
-def _functions(elf: Elf, arch: str) -> Iterator[_Function]:
-    numbers = {
-        symbol.section: index
-        for index, symbol in reversed(list(enumerate(elf.symbols)))
-        if symbol.type == STT_FUNC
-    }
-    for section in elf.sections:
-        if section.name.startswith(TEXT) and section.flags & SHF_EXECINSTR:
-            code = bytes(elf.content(section))
-            symbol = section.name.removeprefix(TEXT)
-            yield _Function(symbol, numbers.get(section.index), code, section_key(arch, code))
 
 
 def total_of(checked: Mapping[str, Checked]) -> Checked:
