@@ -1,15 +1,16 @@
 """Measures the approximate instructions of a GPU over all inputs.
 
 For each instruction it writes, for each of the 512 pairs of sign and exponent, the CRC-32 of the
-results of all 2^23 fractions, and the results themselves where a model is fitted to them. Run
-`python -m bench.hardware.measure_special FOLDER` on the machine with the GPU; `fit_special` reads
-the folder.
+results of all 2^23 fractions, and the results themselves where a model is fitted to them; for the
+forms of f64, which only see upper words, for each 2^23 of these. Run
+`python -m bench.hardware.measure_special FOLDER` on the machine with the GPU, with `--form` for
+some of the instructions only; `fit_special` reads the folder.
 """
 
 from __future__ import annotations
 
+import argparse
 import lzma
-import sys
 import time
 import zipfile
 import zlib
@@ -37,7 +38,7 @@ SWEEP = """
     mad.lo.u32 %r2, %r0, 256, %r1;
     ld.param.u32 %r3, [start];
     add.u32 %r4, %r3, %r2;
-    FORM.f32 %r5, %r4;
+    OPERATION
     ld.param.u64 %rd0, [out];
     mad.wide.u32 %rd1, %r2, 4, %rd0;
     st.global.b32 [%rd1], %r5;
@@ -66,7 +67,14 @@ MAP = """
     ret;
 }
 """
-FORMS = ("rcp", "rsqrt", "sqrt", "ex2", "lg2", "sin", "cos", "tanh")
+UPPER = """mov.b64 %rd2, {%r7, %r4};
+    FORM.approx.ftz.f64 %rd2, %rd2;
+    mov.b64 {%r6, %r5}, %rd2;
+    or.b32 %r5, %r5, %r6;"""
+"""A form of f64: of an upper word, with zeros below it in the operand and in the result."""
+SINGLE = ("rcp", "rsqrt", "sqrt", "ex2", "lg2", "sin", "cos", "tanh")
+DOUBLE = {"rcp64": "rcp", "rsqrt64": "rsqrt"}
+FORMS = (*SINGLE, *DOUBLE)
 KEPT = {
     "rcp": [127],
     "rsqrt": [127, 128],
@@ -76,15 +84,17 @@ KEPT = {
     "lg2": [127, 126, 128, 129, 131, 135, 125, 190],
     "sin": [129, 128, 127, 126, 125, 130, 124, 123, 122, 120, 117, 112, 106, 140, 150],
     "cos": [129, 128, 127, 130, 126, 125, 123, 120, 116, 140],
-    "tanh": [127, 126, 125, 128, 124, 129, 123, 122, 130, 121, 120, 118, 116, 113, 110],
+    "tanh": [127, 126, 125, 128, 124, 129, 123, 122, 119, 121, 120, 118, 116, 113, 110],
+    "rcp64": [127],
+    "rsqrt64": [127],
 }  # fmt: skip
-CAPS = {"rcp": 4, "rsqrt": 6, "sqrt": 6, "ex2": 12, "lg2": 7, "sin": 9, "cos": 7, "tanh": 8}
+CAPS = {"rcp": 4, "rsqrt": 6, "sqrt": 6, "ex2": 12, "lg2": 7, "sin": 9, "cos": 7, "tanh": 8,
+        "rcp64": 4, "rsqrt64": 4}  # fmt: skip
 """Megabytes that the kept results of a form may take."""
 OTHER = {
     2: ["ex2.approx.f16", "ex2.approx.ftz.bf16", "tanh.approx.f16", "tanh.approx.bf16"],
-    4: [*(f"{each}.approx.f32" for each in FORMS), "div.full.f32", "div.full.ftz.f32",
+    4: [*(f"{each}.approx.f32" for each in SINGLE), "div.full.f32", "div.full.ftz.f32",
         "div.approx.f32", "div.approx.ftz.f32"],
-    8: ["rcp.approx.ftz.f64", "rsqrt.approx.ftz.f64"],
 }  # fmt: skip
 
 
@@ -99,17 +109,11 @@ def inputs(width: int) -> tuple[Array, Array]:
     if width == 2:
         words = np.arange(1 << 16, dtype=np.uint16)
         return words, words
-    if width == 4:
-        # A quarter of the pairs have close exponents, so that quotients are seldom out of range.
-        first, second = spread(1 << 17, 2654435761, 12345), spread(1 << 17, 2246822519, 99)
-        mild = np.arange(1 << 17) % 4 != 0
-        second = np.where(mild, (second & 0x807FFFFF) | (first & 0x7F800000), second)
-        return first, second.astype(np.uint32)
-    upper = np.concatenate(
-        [np.arange(0x3FF00000, 0x40100000, dtype=np.uint32), spread(1 << 19, 2654435761, 7)]
-    )
-    words = upper.astype(np.uint64) << np.uint64(32)
-    return words, words
+    # A quarter of the pairs have close exponents, so that quotients are seldom out of range.
+    first, second = spread(1 << 17, 2654435761, 12345), spread(1 << 17, 2246822519, 99)
+    mild = np.arange(1 << 17) % 4 != 0
+    second = np.where(mild, (second & 0x807FFFFF) | (first & 0x7F800000), second)
+    return first, second.astype(np.uint32)
 
 
 def packed(values: Array) -> bytes:
@@ -127,7 +131,10 @@ def unpacked(content: bytes) -> Array:
 
 def _sweep(device: Device, form: str, pool: ThreadPoolExecutor) -> tuple[Array, dict[int, bytes]]:
     suffix = ".approx" if form == "tanh" else ".approx.ftz"
-    function = device.load((HEADER + SWEEP.replace("FORM", form + suffix)).encode(), "sweep")
+    operation = f"{form}{suffix}.f32 %r5, %r4;"
+    if form in DOUBLE:
+        operation = "mov.b32 %r7, 0;\n    " + UPPER.replace("FORM", DOUBLE[form])
+    function = device.load((HEADER + SWEEP.replace("OPERATION", operation)).encode(), "sweep")
     space = device.allocate(CHUNK * 4)
     sums: list[Future[list[int]]] = []
     kept: dict[int, Future[bytes]] = {}
@@ -158,12 +165,8 @@ def _sums(content: Array) -> list[int]:
 
 
 def _mapped(device: Device, form: str, width: int) -> Array:
-    register = {2: "h", 4: "r", 8: "rd"}[width]
-    names = {
-        "REG0": f"{register}{4 if width == 8 else 0}",
-        "REG1": f"{register}{5 if width == 8 else 1}",
-        "REG3": f"{register}{6 if width == 8 else 3}",
-    }
+    register = {2: "h", 4: "r"}[width]
+    names = {each: f"{register}{each[-1]}" for each in ("REG0", "REG1", "REG3")}
     sources = f"%{names['REG0']}"
     if form.startswith("div"):
         sources += f", %{names['REG1']}"
@@ -212,7 +215,11 @@ def matrix_results(device: Device, probe: matrix_probes.Probe, blocks: int) -> A
 
 def main() -> None:
     """Measures and writes."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--form", action="append", choices=FORMS, help="only these, nothing else")
+    options = parser.parse_args()
+    folder = options.folder
     device = Device()
     print(device.name, device.arch, "CUDA", device.driver, flush=True)
     with (
@@ -220,15 +227,9 @@ def main() -> None:
         zipfile.ZipFile(folder / "sums.zip", "w", zipfile.ZIP_DEFLATED) as sums,
     ):
         sums.writestr("device.txt", f"{device.name}, {device.arch}, CUDA {device.driver}\n")
-        for probe in matrix_probes.PROBES:
-            found = matrix_results(device, probe, 200 if probe.warpgroup else 1000)
-            sums.writestr(f"{probe.name}.bin", found.tobytes())
-        print("matrix", flush=True)
-        for width, forms in OTHER.items():
-            for form in forms:
-                sums.writestr(f"{form}.bin", _mapped(device, form, width).tobytes())
-        print("other", flush=True)
-        for form in FORMS:
+        if not options.form:
+            _single_results(device, sums)
+        for form in options.form or FORMS:
             started = time.perf_counter()
             crcs, kept = _sweep(device, form, pool)
             sums.writestr(f"{form}.crc", crcs.tobytes())
@@ -244,6 +245,18 @@ def main() -> None:
                 f"{[(block, len(kept[block]) >> 10) for block in KEPT[form]]}",
                 flush=True,
             )
+
+
+def _single_results(device: Device, sums: zipfile.ZipFile) -> None:
+    """The matrix instructions, and the forms that are not swept."""
+    for probe in matrix_probes.PROBES:
+        found = matrix_results(device, probe, 200 if probe.warpgroup else 1000)
+        sums.writestr(f"{probe.name}.bin", found.tobytes())
+    print("matrix", flush=True)
+    for width, forms in OTHER.items():
+        for form in forms:
+            sums.writestr(f"{form}.bin", _mapped(device, form, width).tobytes())
+    print("other", flush=True)
 
 
 if __name__ == "__main__":

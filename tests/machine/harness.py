@@ -12,6 +12,8 @@ from sassay.machine import Launch, Program, Result, load_program, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sassay.machine.matrix.rules import Gpu
+
 HEADER = ".version 8.7\n.target sm_90a\n.address_size 64\n"
 BLOCK = 64
 _REGISTER = {1: "r", 2: "s", 4: "w", 8: "d"}
@@ -40,6 +42,7 @@ def launch(
     block: Any = 32,
     shared: int = 0,
     before: str = "",
+    gpu: Gpu | None = None,
     **more: Any,
 ) -> Result:
     """Runs a body whose parameters p0, p1 ... are pointers, or words for numbers."""
@@ -47,7 +50,7 @@ def launch(
         f".{'u64' if isinstance(each, np.ndarray) or each is None else 'b32'} p{index}"
         for index, each in enumerate(arguments)
     ]
-    program = load_program(entry(body, params, before=before))
+    program = load_program(entry(body, params, before=before), gpu=gpu)
     return run(program, Launch(grid, block, arguments, shared=shared, **more))
 
 

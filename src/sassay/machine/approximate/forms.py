@@ -13,6 +13,7 @@ import numpy as np
 
 from sassay.machine.approximate.models import MODELS
 from sassay.machine.approximate.tables import table
+from sassay.machine.approximate.upper import DOUBLE
 from sassay.machine.numeric import rounding as r
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _TINY = np.float32(2.0**-126)
 _HUGE = np.float32(2.0**126)
 _UP = np.float32(2.0**24)
+_TINY64, _UP64 = np.float64(2.0**-1022), np.float64(2.0**54)
 
 
 def _scaled(value: Array, small: Array, up: np.float32) -> Array:
@@ -62,17 +64,47 @@ _WITH_SUBNORMALS: dict[str, Callable[[Array], Array]] = {
     "sqrt": _rooted("sqrt", 2.0**-12),
     "ex2": _ex2,
     "lg2": _lg2,
+    "sin": MODELS["sin"],
+    "cos": MODELS["cos"],
+    "tanh": MODELS["tanh"],
 }
 
 
-def unary(name: str, *, ftz: bool) -> Callable[[Array], Array] | None:
-    """`NAME.approx.f32`; None if the unit is not known bit for bit there.
+def unary(name: str, *, ftz: bool) -> Callable[[Array], Array]:
+    """`NAME.approx.f32`.
 
     Args:
         name: Such as `rcp`.
         ftz: The form is `.ftz`.
     """
-    return (MODELS if ftz else _WITH_SUBNORMALS).get(name)
+    return (MODELS if ftz else _WITH_SUBNORMALS)[name]
+
+
+def double(name: str, *, ftz: bool) -> Callable[[Array], Array] | None:
+    """`NAME.approx.f64`; None where PTX has no such form.
+
+    Args:
+        name: Such as `rsqrt`.
+        ftz: The form is `.ftz`: the unit alone.
+    """
+    if ftz:
+        return DOUBLE.get(name)
+    return _rsqrt64 if name == "rsqrt" else None
+
+
+def _rsqrt64(value: Array) -> Array:
+    small = np.abs(value) < _TINY64
+    taken = np.where(small, value * _UP64, value)
+    first = DOUBLE["rsqrt"](taken)
+    one, half, slope = (np.full((1, 1), each) for each in (1.0, 0.5, 0.375))
+    rest = r.fma64(-(first * first), taken, one)
+    slope = r.fma64(rest, slope, half)
+    found = r.fma64(slope, first * rest, first)
+    found = np.where(small, found * np.float64(2.0**27), found)
+    found = np.where(value < 0, np.float64(np.nan), found)
+    # Zeros and infinities: no step refines those.
+    plain = (value != 0) & np.isfinite(value)
+    return np.where(plain | np.isnan(value), found, DOUBLE["rsqrt"](value))
 
 
 _HALVES = ("ex2.approx.f16", "ex2.approx.ftz.bf16", "tanh.approx.f16", "tanh.approx.bf16")

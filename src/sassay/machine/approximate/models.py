@@ -1,4 +1,4 @@
-"""`rcp`, `rsqrt`, `sqrt`, `ex2` and `lg2` as the special function unit of an H100 computes them.
+"""The functions of float32 as the special function unit of an H100 computes them.
 
 A table holds the results for all fractions of one exponent, or of two where the parity of the
 exponent counts; the others follow by scaling, which was compared with all 2^32 results. The unit
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.approximate.tables import table
+from sassay.machine.approximate.turns import cos, sin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,11 +138,46 @@ def lg2(value: Array) -> Array:
     )
 
 
+TANH_STEPS = {
+    119: 6,
+    120: 6,
+    121: 6,
+    122: 5,
+    123: 5,
+    124: 4,
+    125: 4,
+    126: 4,
+    127: 3,
+    128: 2,
+    129: 3,
+}
+"""By exponent: how many of the lowest bits of the fraction `MUFU.TANH` does not see."""
+
+
+def tanh(value: Array) -> Array:
+    """`MUFU.TANH`: the argument itself where it is small, one where it is large."""
+    sign, exponent, fraction = _parts(value)
+    words: Array = value.view(np.uint32) & ~_SIGN
+    start = 0
+    for each, step in TANH_STEPS.items():
+        here = exponent == each
+        if here.any():
+            found = np.take(table("tanh"), start + (fraction >> np.uint32(step)))
+            words = np.where(here, found, words)
+        start += 1 << (23 - step)
+    large = exponent > max(TANH_STEPS)
+    words = np.where(large, np.uint32(0x3F800000), words) | sign
+    return _chosen(words, [(np.isnan(value), _NAN)])
+
+
 MODELS: dict[str, Callable[[Array], Array]] = {
     "rcp": rcp,
     "rsqrt": rsqrt,
     "sqrt": sqrt,
     "ex2": ex2,
     "lg2": lg2,
+    "sin": sin,
+    "cos": cos,
+    "tanh": tanh,
 }
 """The unit's functions that are known bit for bit."""

@@ -28,7 +28,7 @@ def packed(values: Array) -> bytes:
     return bytes([width]) + int(values[0]).to_bytes(4, "little") + planes.tobytes()
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def table(name: str) -> Array:
     """Results by fraction: words of float32.
 

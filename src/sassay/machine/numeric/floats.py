@@ -263,25 +263,6 @@ def _reciprocal(a: Array) -> Array:
     return np.divide(a.dtype.type(1), a)
 
 
-def _in_double(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    def run(a: Array) -> Array:
-        return function(a.astype(np.float64)).astype(a.dtype)
-
-    return run
-
-
-_FUNCTIONS: dict[str, Callable[[Array], Array]] = {
-    "rcp": lambda v: 1.0 / v,
-    "rsqrt": lambda v: 1.0 / np.sqrt(v),
-    "sqrt": np.sqrt,
-    "sin": np.sin,
-    "cos": np.cos,
-    "lg2": np.log2,
-    "ex2": np.exp2,
-    "tanh": np.tanh,
-}
-
-
 def special(form: Modifiers, kind: str) -> Kernel:
     """`rcp`, `sqrt`, `rsqrt`, `sin`, `cos`, `lg2`, `ex2`, `tanh`."""
     base = form.base
@@ -292,30 +273,15 @@ def special(form: Modifiers, kind: str) -> Kernel:
         raise form.missing()
     if how != "approx":
         return _rounded_special(form, kind, how, ftz=ftz)
-    known = unit.unary(base, ftz=ftz) if kind == "f32" else None
-    if known is not None:
-        return measured(finished(known, kind, 1, label="modelled"))
-    run = _in_double(_FUNCTIONS[base])
-    if kind == "f32":
-        return finished(run, kind, 1, ftz=ftz, label="approximate")
+    if kind == "f32" and not (base == "tanh" and ftz):
+        return measured(finished(unit.unary(base, ftz=ftz), kind, 1, label="modelled"))
     if base in {"ex2", "tanh"}:
-        plain = kind.removesuffix("x2")
-        found = unit.half(f"{base}.approx{'.ftz' if ftz else ''}.{plain}")
+        found = unit.half(f"{base}.approx{'.ftz' if ftz else ''}.{kind.removesuffix('x2')}")
         if found is not None:
             return measured(_by_words(found, kind))
-        if plain == "f16":
-            half: Function = finished(run, "f16", 1, ftz=ftz).run
-        elif plain == "bf16":
-            half = _through_bf16(_FUNCTIONS[base])
-        else:
-            raise form.missing()
-        if kind.endswith("x2"):
-            return packed(half, kind, 1, "approximate")
-        return Kernel(half, (kind,), (kind,), "approximate")
-    if kind == "f64" and ftz and base in {"rcp", "rsqrt"}:
-        return finished(_upper_word(_FUNCTIONS[base]), kind, 1, label="approximate")
-    if kind == "f64" and base == "rsqrt":
-        return finished(_FUNCTIONS[base], kind, 1, label="approximate")
+    doubles = unit.double(base, ftz=ftz) if kind == "f64" else None
+    if doubles is not None:
+        return measured(finished(doubles, kind, 1, label="modelled"))
     raise form.missing()
 
 
@@ -328,21 +294,6 @@ def _by_words(run: Callable[[Array], Array], kind: str) -> Kernel:
     if kind.endswith("x2"):
         return packed(one, kind, 1, "modelled")
     return Kernel(one, (kind,), (kind,), "modelled")
-
-
-def _upper_word(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    # `rcp.approx.ftz.f64`: the lower 32 bits of input and result are zero.
-    upper = np.uint64(0xFFFFFFFF00000000)
-
-    def run(a: Array) -> Array:
-        taken = (a.view(np.uint64) & upper).view(np.float64)
-        return (function(taken).view(np.uint64) & upper).view(np.float64)
-
-    return run
-
-
-def _through_bf16(function: Callable[[Array], Array]) -> Function:
-    return lambda a: r.double_to_bf16(function(_widen(a, "bf16")), "rn")
 
 
 def _rounded_special(form: Modifiers, kind: str, mode: str, *, ftz: bool) -> Kernel:
