@@ -1,8 +1,9 @@
 # ruff: noqa: INP001, N803, PLR0917 - no package; Triton spells compile-time constants in capitals
-"""Batched kernels with one bug each, of the kinds that end-to-end tests find late or never."""
+"""The batched kernels with one bug each, of the kinds that end-to-end tests find late or never."""
 
 import triton
 import triton.language as tl
+from batched import dequantize, load_row, rotate, store_normed, store_swiglu
 
 
 @triton.jit
@@ -16,12 +17,8 @@ def wrong_dequantization_kernel(
     total = tl.zeros((SUPER,), dtype=tl.float32)
     for block in range(blocks):
         at = row * blocks + block
-        low = (tl.load(low_ptr + at * (SUPER // 2) + k // 2) >> ((k % 2) * 4).to(tl.uint8)) & 15
-        high_byte = tl.load(high_ptr + at * (SUPER // 4) + k % (SUPER // 4))
-        high = (high_byte >> ((k % 4) * 2).to(tl.uint8)) & 3
-        quant = low.to(tl.int32) + high.to(tl.int32) * 16 - 32
-        scale = tl.load(scales_ptr + at * (SUPER // 16) + k // 16).to(tl.float32)
-        weight = tl.load(d_ptr + at).to(tl.float32) * scale * quant.to(tl.float32)
+        high = tl.load(high_ptr + at * (SUPER // 4) + k % (SUPER // 4))
+        weight = dequantize(low_ptr, high, scales_ptr, d_ptr, at, k, SUPER)
         total += weight * tl.load(x_ptr + (token * blocks + block) * SUPER + k).to(tl.float32)
     tl.store(out_ptr + token * outputs + row, tl.sum(total, axis=0).to(out_ptr.dtype.element_ty))
 
@@ -30,15 +27,9 @@ def wrong_dequantization_kernel(
 def stale_position_kernel(x_ptr, table_ptr, positions_ptr, heads, HALF: tl.constexpr):
     """Every token takes the first position of the buffer, left there by an earlier launch."""
     row = tl.program_id(1).to(tl.int64)
-    position = tl.load(positions_ptr)
-    lanes = tl.arange(0, HALF)
-    cos = tl.load(table_ptr + position * 2 * HALF + lanes)
-    sin = tl.load(table_ptr + position * 2 * HALF + HALF + lanes)
-    place = x_ptr + (row * heads + tl.program_id(0)) * 2 * HALF + lanes
-    left = tl.load(place).to(tl.float32)
-    right = tl.load(place + HALF).to(tl.float32)
-    tl.store(place, (left * cos - right * sin).to(x_ptr.dtype.element_ty))
-    tl.store(place + HALF, (right * cos + left * sin).to(x_ptr.dtype.element_ty))
+    angles = table_ptr + tl.load(positions_ptr) * 2 * HALF + tl.arange(0, HALF)
+    cos, sin = tl.load(angles), tl.load(angles + HALF)
+    rotate(x_ptr + (row * heads + tl.program_id(0)) * 2 * HALF, cos, sin, HALF)
 
 
 @triton.jit
@@ -47,11 +38,9 @@ def swapped_row_kernel(gate_ptr, up_ptr, out_ptr, width, BLOCK: tl.constexpr):
     row = tl.program_id(1).to(tl.int64)
     other = tl.where((row ^ 1) < tl.num_programs(1), row ^ 1, row)
     cols = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    mask = cols < width
-    gate = tl.load(gate_ptr + row * width + cols, mask=mask, other=0.0).to(tl.float32)
-    up = tl.load(up_ptr + other * width + cols, mask=mask, other=0.0).to(tl.float32)
-    out = gate / (1.0 + tl.exp(-gate)) * up
-    tl.store(out_ptr + row * width + cols, out.to(out_ptr.dtype.element_ty), mask=mask)
+    gate = load_row(gate_ptr + row * width, cols, width)
+    up = load_row(up_ptr + other * width, cols, width)
+    store_swiglu(gate, up, out_ptr + row * width, cols, width)
 
 
 @triton.jit
@@ -59,12 +48,7 @@ def reordered_sum_kernel(x_ptr, weight_ptr, out_ptr, hidden, eps, BLOCK: tl.cons
     """The sum of squares in two halves: right, and not the same bits."""
     row = tl.program_id(0).to(tl.int64)
     cols = tl.arange(0, BLOCK)
-    mask = cols < hidden
-    x = tl.load(x_ptr + row * hidden + cols, mask=mask, other=0.0).to(tl.float32)
-    weight = tl.load(weight_ptr + cols, mask=mask, other=0.0).to(tl.float32)
-    square = x * x
-    first = tl.sum(tl.where(cols < BLOCK // 2, square, 0.0), axis=0)
-    second = tl.sum(tl.where(cols < BLOCK // 2, 0.0, square), axis=0)
-    inverse = tl.rsqrt((first + second) / hidden + eps)
-    out = (x * inverse * weight).to(out_ptr.dtype.element_ty)
-    tl.store(out_ptr + row * hidden + cols, out, mask=mask)
+    x = load_row(x_ptr + row * hidden, cols, hidden)
+    first = tl.sum(tl.where(cols < BLOCK // 2, x * x, 0.0), axis=0)
+    second = tl.sum(tl.where(cols < BLOCK // 2, 0.0, x * x), axis=0)
+    store_normed(x, first + second, weight_ptr, out_ptr + row * hidden, cols, hidden, eps)

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 RANK: dict[str, int] = {"exact": 0, "modelled": 1, "approximate": 2}
 LABELS: tuple[Label, ...] = ("exact", "modelled", "approximate")
 
+
+def worse(one: Label, other: Label) -> Label:
+    """The weaker of two labels."""
+    return one if RANK[one] > RANK[other] else other
+
+
+def worst(labels: Iterable[Label]) -> Label:
+    """The weakest of some labels; `exact` without any."""
+    return max(labels, key=RANK.__getitem__, default="exact")
+
+
 _READS = frozenset(["ld", "ldu", "atom", "red", "ldmatrix", "cp", "wgmma", "mbarrier", "tensormap"])
 _WRITES = frozenset(["st", "atom", "red", "stmatrix", "cp", "mbarrier", "tensormap"])
 

@@ -84,6 +84,8 @@ def run_watched(
     launch: Launch,
     *,
     empty: Mapping[int, NDArray[np.bool_]] | None = None,
+    read_only: frozenset[int] = frozenset(),
+    races: bool = True,
     marks: int = MAX_MARKS,
 ) -> Watched:
     """Runs a launch and looks closely at its arrays.
@@ -91,8 +93,10 @@ def run_watched(
     Args:
         program: The entry.
         launch: How many threads, with which arguments.
-        empty: By argument position: which bytes of an array somebody wrote before. Where an array
-            that is written is listed here, a read of its other bytes is a trap.
+        empty: By argument position: which bytes of an array somebody wrote before. A read of its
+            other bytes is a trap, but for bytes that the launch wrote itself.
+        read_only: Of those the arrays that hold something unless the launch writes them.
+        races: Whether races are looked for.
         marks: Bytes of marks that one run keeps.
 
     Raises:
@@ -102,11 +106,15 @@ def run_watched(
     result = run(program, launch)
     if result.trap is not None or not launch.blocks:
         return Watched(result, result.trap, written=dict(empty or {}))
-    given = {at: mask for at, mask in (empty or {}).items() if result.written[at]}
+    given = {
+        at: mask
+        for at, mask in (empty or {}).items()
+        if at not in read_only or result.written[at]
+    }
     threads = -(-launch.threads // WARP) * WARP * launch.blocks
     search = Search(Meetings())
     watcher = _Watcher(program, launch, search, given)
-    windows = watcher.windows(result, marks)
+    windows = watcher.windows(result, marks) if races else []
     left_out = ""
     if threads > MAX_THREADS:
         windows, left_out = [], f"{threads:,} threads are too many to tell apart"
@@ -127,8 +135,8 @@ def run_watched(
         left_out = left_out or "there are more pairs of instructions than are kept"
     if trap is None:
         watcher.forgive(result, list(search.found.values()))
-    races = sorted(search.found.values(), key=lambda each: each.kind != "race")
-    return Watched(result, trap, tuple(races), left_out, written)
+    found = sorted(search.found.values(), key=lambda each: each.kind != "race")
+    return Watched(result, trap, tuple(found), left_out, written)
 
 
 class _Watcher:

@@ -12,6 +12,8 @@ from sassay.model.finding import Effect, Verdict
 
 ClaimWord = Literal["identical", "bitwise", "close"]
 HeldWord = Literal["holds", "broken", "unknown"]
+LabelWord = Literal["exact", "modelled", "approximate"]
+RaceWord = Literal["race", "same-value", "unused"]
 
 
 class Parting(msgspec.Struct, frozen=True):
@@ -60,6 +62,51 @@ class Mismatch(msgspec.Struct, frozen=True):
     why_not: str = ""
 
 
+class RaceAccess(msgspec.Struct, frozen=True):
+    """One of two accesses that nothing orders.
+
+    Attributes:
+        does: What it does.
+        block: Number of the thread's block in the grid.
+        thread: Number of the thread in its block.
+        instruction: As in the module.
+        line: Its line in the module, from 1.
+        location: Its line in the source, where the module tells.
+    """
+
+    does: Literal["reads", "writes", "updates"]
+    block: int
+    thread: int
+    instruction: str
+    line: int
+    location: SourceLocation | None
+
+
+class RaceFound(msgspec.Struct, frozen=True):
+    """Two lines of a kernel that touch the same element from threads that nothing orders.
+
+    Attributes:
+        kind: `race`; `same-value` where one of them leaves the bytes as they are, `unused` where
+            nothing comes of what is read.
+        side: `left` or `right`.
+        kernel: Which kernel.
+        buffer: Which buffer of the contract.
+        index: The first element, by dimension.
+        first: The access that came first in the machine.
+        second: The other.
+        count: Accesses that met another like this.
+    """
+
+    kind: RaceWord
+    side: str
+    kernel: str
+    buffer: str
+    index: tuple[int, ...]
+    first: RaceAccess
+    second: RaceAccess
+    count: int
+
+
 class CaseResult(msgspec.Struct, frozen=True):
     """One point of a contract's grid.
 
@@ -70,7 +117,10 @@ class CaseResult(msgspec.Struct, frozen=True):
         compared: Elements that were compared.
         worst: Largest distance of two values that the claim bounds, as text; empty for others.
         label: How far the machine's values can be trusted; empty where none were computed.
+        labels: The same for each buffer that is compared.
+        forms: Instructions that ran and are not exact, with their label.
         caveats: What the claim does not cover.
+        races: Where threads race for a buffer.
         mismatch: The first element that differs.
     """
 
@@ -80,7 +130,10 @@ class CaseResult(msgspec.Struct, frozen=True):
     compared: int = 0
     worst: str = ""
     label: str = ""
+    labels: Mapping[str, LabelWord] = {}
+    forms: Mapping[str, LabelWord] = {}
     caveats: tuple[str, ...] = ()
+    races: tuple[RaceFound, ...] = ()
     mismatch: Mismatch | None = None
 
 
@@ -95,6 +148,11 @@ class ContractResult(msgspec.Struct, frozen=True):
         right: Kernels of the right side.
         arch: Their architectures.
         outcome: Broken if any case is, else unknown if any case is.
+        required: The label that every compared buffer must have, or a better one; empty for any.
+        labels: The worst label of each compared buffer over all cases; empty where no values were
+            computed.
+        forms: Instructions that ran and are not exact, with their label.
+        worth: What equal values in the machine say of a GPU.
         cases: In the order of the grid.
     """
 
@@ -105,6 +163,10 @@ class ContractResult(msgspec.Struct, frozen=True):
     right: str
     arch: str
     outcome: HeldWord
+    required: str
+    labels: Mapping[str, LabelWord]
+    forms: Mapping[str, LabelWord]
+    worth: str
     cases: tuple[CaseResult, ...]
 
 

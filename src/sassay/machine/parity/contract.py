@@ -26,6 +26,32 @@ class Claim(StrEnum):
     CLOSE = "close"
 
 
+class Role(StrEnum):
+    """What a buffer is to the kernels.
+
+    `IN`: it holds something, and nobody may write it. `OUT`: it holds nothing, so nobody may read
+    what nobody wrote. `INOUT`: it holds something and may be written.
+    """
+
+    IN = "in"
+    OUT = "out"
+    INOUT = "inout"
+
+
+class RaceSearch(StrEnum):
+    """What is looked for of races between threads.
+
+    `OFF`: nothing. `HARMFUL`: races that can change a result. `ALL`: also those that cannot.
+    """
+
+    OFF = "off"
+    HARMFUL = "harmful"
+    ALL = "all"
+
+
+LABELS: tuple[str, ...] = ("exact", "modelled", "approximate")
+"""How far values can be trusted, the best first."""
+
 INPUTS: tuple[str, ...] = ("normal", "wide", "specials", "subnormals")
 """How floating-point buffers are filled; see `fill.py`."""
 FILLS: tuple[str, ...] = (*INPUTS, "uniform", "zeros", "ones", "poison")
@@ -45,6 +71,8 @@ class BufferSpec(msgspec.Struct, frozen=True):
         of: Another buffer whose content, times the scalar `by`, this one holds, rounded once.
         by: That scalar.
         compared: Whether the two sides have to agree on it.
+        role: What it is to the kernels. Not given, it is `OUT` where the fill is `poison` and
+            `INOUT` where any other content is given; else None: `OUT` for kernels that write it.
     """
 
     type: str
@@ -57,6 +85,7 @@ class BufferSpec(msgspec.Struct, frozen=True):
     of: str | None = None
     by: str | None = None
     compared: bool = True
+    role: Role | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -135,6 +164,8 @@ class Contract(msgspec.Struct, frozen=True):
         effect: What it asks for when it is broken.
         pairs: The kernels of both sides are patterns with one `*`: one contract for every kernel
             that the right one finds and whose name the left one makes of it is there.
+        label: The label that every compared buffer must have, or a better one; None for any.
+        races: Which races between threads break it.
     """
 
     name: str
@@ -152,6 +183,8 @@ class Contract(msgspec.Struct, frozen=True):
     absolute: float | None = None
     effect: Effect = Effect.FAIL
     pairs: bool = False
+    label: str | None = None
+    races: RaceSearch = RaceSearch.HARMFUL
 
 
 class ContractFile(msgspec.Struct, frozen=True):

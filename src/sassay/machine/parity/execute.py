@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sassay.errors import UsageError
+from sassay.machine.labels import worse, worst
 from sassay.machine.parity.bind import Values, launches_of
 from sassay.machine.parity.contract import Linear
 from sassay.machine.parity.formats import values_of, words_of
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 Reference = Callable[..., Mapping[str, "Array"] | None]
 """A Python function of buffers by name, and of `dims`; it returns new content by name."""
 
-RANK: Mapping[str, int] = {"exact": 0, "modelled": 1, "approximate": 2}
-
 
 @dataclass
 class Outcome:
@@ -40,7 +39,9 @@ class Outcome:
 
     Attributes:
         buffers: Words by name.
-        label: How far they can be trusted.
+        label: The worst label of what ran.
+        labels: How far each buffer can be trusted.
+        forms: Instructions that ran and are not exact, with their label.
         trap: What ended it early; empty if nothing did.
         launches: Launches that had any block.
     """
@@ -49,6 +50,28 @@ class Outcome:
     label: Label = "exact"
     trap: str = ""
     launches: int = 0
+    labels: dict[str, Label] = field(default_factory=dict)
+    forms: dict[str, Label] = field(default_factory=dict)
+
+    def take(self, bound: BoundLaunch, result: Result) -> None:
+        """Adds how far what a launch left can be trusted: never further than what it was given."""
+        self.label = worse(self.label, result.label)
+        self.forms |= result.forms
+        given = worst(self.labels.get(array.buffer, "exact") for array in bound.arrays.values())
+        for position, array in bound.arrays.items():
+            own = result.labels[position] if result.labels else result.label
+            if not result.written or result.written[position]:
+                own = worse(given, own or "exact")
+            self.labels[array.buffer] = worse(
+                self.labels.get(array.buffer, "exact"), own or "exact"
+            )
+
+    def take_product(self, step: Linear) -> None:
+        """The same for a matrix product, which stands for a library's."""
+        self.label = worse(self.label, "modelled")
+        given = worst(self.labels.get(each, "exact") for each in (step.x, step.weight))
+        self.labels[step.out] = worse(given, "modelled")
+        self.forms["a library's matrix product"] = "modelled"
 
 
 @dataclass(frozen=True)
@@ -114,7 +137,7 @@ class Sides:
         for bound in self.bound(spec, case, buffers):
             if isinstance(bound, Linear):
                 multiply(bound, buffers, case.formats)
-                outcome.label = max(outcome.label, "modelled", key=RANK.__getitem__)
+                outcome.take_product(bound)
                 continue
             outcome.launches += bool(bound.launch.blocks)
             if self.runs is None:
@@ -125,8 +148,7 @@ class Sides:
                 found = result.arrays[position]
                 if found is not None and array.view.size:
                     array.view[...] = found
-            if RANK[result.label] > RANK[outcome.label]:
-                outcome.label = result.label
+            outcome.take(bound, result)
             if result.trap is not None:
                 outcome.trap = f"{bound.kernel.symbol}: {result.trap}"
                 break

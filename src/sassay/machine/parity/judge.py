@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from sassay.errors import LimitError, SassayError
+from sassay.machine.labels import worse, worst
 from sassay.machine.parity import limits
+from sassay.machine.parity.claims import judge_case
 from sassay.machine.parity.contract import Claim, Contract, ContractFile, SideSpec, Step
-from sassay.machine.parity.execute import RANK, Case, Sides
+from sassay.machine.parity.execute import Case, Sides
 from sassay.machine.parity.fill import buffers_of
-from sassay.machine.parity.formats import bits_of, is_nan, text_of, ulps, values_of
 from sassay.machine.parity.kernels import star_of
+from sassay.machine.parity.watch import watch
 from sassay.model.finding import Effect, Verdict
-from sassay.model.parity import CaseResult, ContractResult, HeldWord, Mismatch, ParityReport
+from sassay.model.parity import CaseResult, ContractResult, HeldWord, ParityReport, RaceFound
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sassay.machine.parity.trace import Trace
-
-    Array = NDArray[Any]
+    from sassay.machine.numeric import Label
 
 Progress = Callable[[str], None]
 
@@ -116,6 +113,7 @@ def _contract(
     contract: Contract, sides: Sides, folder: str, progress: Progress | None
 ) -> ContractResult:
     results: list[CaseResult] = []
+    looked: set[tuple[object, ...]] = set()
     titles: dict[str, dict[str, None]] = {"left": {}, "right": {}, "arch": {}}
     try:
         for title, seed, inputs, dims, types in _grid(contract):
@@ -128,7 +126,19 @@ def _contract(
                 )  # fmt: skip
                 case = Case(dims, types, contract.scalars, buffers, formats)
                 _note(titles, contract, sides, case)
-                results.append(_case(contract, sides, case, title))
+                # What is read and who races depends on the point, hardly ever on the filling.
+                point = (*dims.items(), *types.items())
+                close = None if point in looked else _look(contract, sides, case, title)
+                looked.add(point)
+                if close is not None and close.outcome == "broken":
+                    results.append(close)
+                    continue
+                result = judge_case(contract, sides, case, title)
+                if close is not None:
+                    result = msgspec.structs.replace(
+                        result, caveats=(*result.caveats, *close.caveats), races=close.races
+                    )
+                results.append(result)
             except SassayError as error:
                 results.append(CaseResult(title, "unknown", why=str(error)))
     except LimitError as error:
@@ -141,7 +151,66 @@ def _contract(
         right=", ".join(titles["right"]) or _written(contract.right),
         arch=", ".join(titles["arch"]),
         outcome=_worst([each.outcome for each in results]),
+        required=contract.label or "",
+        labels=_labels(results),
+        forms=_forms(results),
+        worth=_worth(contract, results),
         cases=tuple(results),
+    )
+
+
+def _look(contract: Contract, sides: Sides, case: Case, title: str) -> CaseResult:
+    """What both sides do to their buffers, whatever they compute."""
+    races: list[RaceFound] = []
+    caveats: list[str] = []
+    why = ""
+    for name, side in (("left", contract.left), ("right", contract.right)):
+        seen = watch(sides, side, case, contract.buffers, name=name, search=contract.races)
+        races += seen.races
+        if seen.left_out:
+            caveats.append(f"races of the {name} side were not all looked for: {seen.left_out}")
+        if seen.trap:
+            why = why or f"the {name} side trapped: {seen.trap}"
+        elif seen.harmful:
+            buffers = ", ".join(dict.fromkeys(each.buffer for each in seen.harmful))
+            why = why or f"threads of the {name} side race for {buffers}"
+    return CaseResult(
+        title, "broken" if why else "holds", why, caveats=tuple(caveats), races=tuple(races)
+    )
+
+
+def _labels(results: list[CaseResult]) -> dict[str, Label]:
+    found: dict[str, Label] = {}
+    for each in results:
+        for name, label in each.labels.items():
+            found[name] = worse(found.get(name, "exact"), label)
+    return found
+
+
+def _forms(results: list[CaseResult]) -> dict[str, Label]:
+    found = {form: label for each in results for form, label in each.forms.items()}
+    return dict(sorted(found.items()))
+
+
+def _worth(contract: Contract, results: list[CaseResult]) -> str:
+    """What the verdict says of a GPU."""
+    if contract.claim is Claim.IDENTICAL:
+        return "for all inputs: both sides are the same expressions, whatever a GPU makes of them"
+    labels = _labels(results)
+    if not labels:
+        return ""
+    label = worst(labels.values())
+    if label == "exact":
+        return "for the inputs that were run: IEEE 754 decides every bit, on a GPU as here"
+    if label == "modelled":
+        return (
+            "for the inputs that were run: what IEEE 754 leaves open is computed as the GPU did "
+            "that the machine's models were measured on"
+        )
+    names = ", ".join(name for name, each in labels.items() if each == "approximate")
+    return (
+        f"little for {names}: its last bits are the machine's own, so a GPU may give other bits on "
+        "either side, and values that agree here may differ there"
     )
 
 
@@ -189,175 +258,3 @@ def _grid(
                 title = f"{words}{', ' if words else ''}{inputs} inputs{number}"
             name = f"{contract.name}: {words}: {inputs}: {seed}"
             yield title or "the only case", name, inputs, dims, types
-
-
-def _case(contract: Contract, sides: Sides, case: Case, title: str) -> CaseResult:
-    if contract.claim is Claim.IDENTICAL:
-        return _identical(contract, sides, case, title)
-    left, right = (sides.numeric(side, case) for side in (contract.left, contract.right))
-    for name, side in (("left", left), ("right", right)):
-        if side.trap:
-            return CaseResult(title, "broken", why=f"the {name} side trapped: {side.trap}")
-    label = max((left.label, right.label), key=RANK.__getitem__)
-    compared, bad, worst = 0, {}, 0.0
-    for name in _compared(contract):
-        a, b, form = left.buffers[name], right.buffers[name], case.formats[name]
-        start = bits_of(case.buffers[name])
-        compared += int(np.count_nonzero((bits_of(a) != start) | (bits_of(b) != start)))
-        wrong, distance = _apart(contract, a, b, form)
-        worst = max(worst, distance)
-        if wrong.any():
-            bad[name] = wrong
-    if bad:
-        name, element, count = _first(bad)
-        form = case.formats[name]
-        mismatch = Mismatch(
-            buffer=name,
-            index=_index(element, case.buffers[name].shape),
-            left=text_of(left.buffers[name].reshape(-1)[element], form),
-            right=text_of(right.buffers[name].reshape(-1)[element], form),
-            count=count,
-            compared=compared,
-        )
-        mismatch = _explained(mismatch, contract, sides, case, element)
-        why = (
-            "the results differ"
-            if contract.claim is Claim.BITWISE
-            else "the results are too far apart"
-        )
-        return CaseResult(
-            title, "broken", why, compared, _worst_text(contract, worst), label, (), mismatch
-        )
-    return _held(
-        title, compared, left.launches + right.launches, _worst_text(contract, worst), label
-    )
-
-
-def _held(title: str, compared: int, launches: int, worst: str, label: str) -> CaseResult:
-    if not compared and launches:
-        return CaseResult(title, "unknown", "neither side changed any element that is compared")
-    return CaseResult(title, "holds", "", compared, worst, label)
-
-
-def _compared(contract: Contract) -> list[str]:
-    return [name for name, spec in contract.buffers.items() if spec.compared]
-
-
-def _first(bad: dict[str, NDArray[np.bool_]]) -> tuple[str, int, int]:
-    """Buffer and flat place of the first difference, and how many there are."""
-    name = next(iter(bad))
-    count = sum(int(np.count_nonzero(each)) for each in bad.values())
-    return name, int(np.argmax(bad[name].reshape(-1))), count
-
-
-def _index(element: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(each) for each in np.unravel_index(element, shape))
-
-
-def _apart(
-    contract: Contract, left: Array, right: Array, form: Any
-) -> tuple[NDArray[np.bool_], float]:
-    """Which elements break the claim, and the largest distance in the unit that it bounds."""
-    unlike = bits_of(left) != bits_of(right)
-    # Which NaN an operation gives is not for a kernel to choose.
-    unlike &= ~(is_nan(left, form) & is_nan(right, form))
-    if contract.claim is Claim.BITWISE or not unlike.any():
-        return unlike, 0.0
-    a, b = values_of(left, form), values_of(right, form)
-    with np.errstate(all="ignore"):
-        gap = np.abs(a - b)
-        relative = gap / np.maximum(np.abs(a), np.abs(b))
-        far = unlike.copy()
-        steps = ulps(left, right, form)
-        for bound, measure in (
-            (contract.ulp, steps), (contract.relative, relative), (contract.absolute, gap),
-        ):  # fmt: skip
-            if bound is not None:
-                far &= ~(measure <= bound)
-    unit = steps if contract.ulp is not None else relative if contract.relative is not None else gap
-    inside = unit[unlike & np.isfinite(unit)]
-    return far, float(inside.max()) if inside.size else 0.0
-
-
-def _worst_text(contract: Contract, worst: float) -> str:
-    if contract.claim is not Claim.CLOSE:
-        return ""
-    if contract.ulp is not None:
-        return f"{worst:.0f} ulp"
-    return f"{worst:.3g} {'relative' if contract.relative is not None else 'absolute'}"
-
-
-def _explained(
-    mismatch: Mismatch, contract: Contract, sides: Sides, case: Case, element: int
-) -> Mismatch:
-    """The same mismatch with the place where the computations part, as far as it can be told."""
-    from sassay.machine.parity.trace import parting, trace  # noqa: PLC0415 - needed when broken
-
-    if contract.left.python or contract.right.python:
-        return msgspec.structs.replace(mismatch, why_not="one side is Python code")
-    try:
-        left, right = (trace(sides, side, case) for side in (contract.left, contract.right))
-        if left.trap or right.trap:
-            return msgspec.structs.replace(mismatch, why_not=left.trap or right.trap)
-        found = parting(left, right, mismatch.buffer, element, case)
-    except SassayError as error:
-        return msgspec.structs.replace(mismatch, why_not=str(error))
-    return msgspec.structs.replace(mismatch, parting=found)
-
-
-def _identical(contract: Contract, sides: Sides, case: Case, title: str) -> CaseResult:
-    from sassay.machine.parity.trace import parting, trace  # noqa: PLC0415 - heavy
-
-    left, right = (trace(sides, side, case) for side in (contract.left, contract.right))
-    for name, side in (("left", left), ("right", right)):
-        if side.trap:
-            return CaseResult(title, "broken", why=f"the {name} side trapped: {side.trap}")
-    doubt, caveats = _caveats(left, right, case)
-    bad, compared = {}, 0
-    for name in _compared(contract):
-        compared += int(np.count_nonzero(left.written[name] | right.written[name]))
-        wrong = left.hashes[name] != right.hashes[name]
-        if wrong.any():
-            bad[name] = wrong
-    if bad:
-        name, element, count = _first(bad)
-        mismatch = Mismatch(
-            buffer=name,
-            index=_index(element, case.buffers[name].shape),
-            left="",
-            right="",
-            count=count,
-            compared=compared,
-            parting=parting(left, right, name, element, case),
-        )
-        return CaseResult(
-            title,
-            "broken",
-            "the results are computed in different ways",
-            compared,
-            caveats=caveats,
-            mismatch=mismatch,
-        )
-    if doubt:
-        return CaseResult(title, "unknown", doubt, compared, caveats=caveats)
-    held = _held(title, compared, left.launches + right.launches, "", "")
-    return msgspec.structs.replace(held, caveats=caveats)
-
-
-def _caveats(left: Trace, right: Trace, case: Case) -> tuple[str, tuple[str, ...]]:
-    """Why a proof does not hold for all inputs (empty if it does), and what it does not cover."""
-    doubt = ""
-    lines: dict[str, None] = {}
-    for bound, caveat in (*left.caveats, *right.caveats):
-        names = [bound.arrays[at].buffer for at in caveat.arguments if at in bound.arrays]
-        names += [bound.scalars[at] for at in caveat.arguments if at in bound.scalars]
-        floats = [each for each in names if each not in case.formats or case.formats[each].is_float]
-        if caveat.kind == "given-values":
-            what = ", ".join(sorted(set(names))) or "its arguments"
-            lines[f"holds for the given {what}: {caveat.instruction} depends on it"] = None
-            if floats:
-                doubt = f"only for the given {', '.join(sorted(set(floats)))}: {caveat.message}"
-        else:
-            lines[caveat.message] = None
-            doubt = caveat.message
-    return doubt, tuple(lines)

@@ -11,11 +11,14 @@ from sassay.machine.parity import arithmetic, limits
 from sassay.machine.parity.contract import (
     FILLS,
     INPUTS,
+    LABELS,
     BufferSpec,
     Claim,
     Contract,
     ContractFile,
     Linear,
+    RaceSearch,
+    Role,
     SideSpec,
     Step,
     Whole,
@@ -36,10 +39,13 @@ _STEP = (
     "from", "kernel", "arch", "where", "each", "grid", "block", "shared", "arguments",
 )  # fmt: skip
 _SIDE = (*_STEP, "steps", "python")
-_BUFFER = ("type", "shape", "fill", "low", "high", "values", "file", "of", "by", "compare")
+_BUFFER = (
+    "type", "shape", "fill", "low", "high", "values", "file", "of", "by", "compare", "role",
+)  # fmt: skip
 _SHARED = ("name", "from", "arch", "dims", "types", "scalars", "buffers", "left", "right")
 _CONTRACT = (
     *_SHARED, "claim", "inputs", "seeds", "ulp", "relative", "absolute", "effect", "pairs",
+    "label", "races",
 )  # fmt: skip
 
 
@@ -116,6 +122,12 @@ def _contract(node: Node, defaults: Defaults) -> Contract:
     sides = [read_side(node.table(key), key, defaults, names, node) for key in ("left", "right")]
     if claim is Claim.IDENTICAL and any(side.python for side in sides):
         node.refuse("claim", "`identical` compares kernels", 'claim = "bitwise" or "close"')
+    if claim is Claim.IDENTICAL and "label" in node:
+        node.refuse(
+            "label",
+            "`identical` compares expressions, whatever their values are",
+            'claim = "bitwise" or "close", or no label',
+        )
     pairs = node.flag("pairs", default=False)
     if pairs and any(
         [each.kernel.count("*") for each in side.kernels] != [1] or len(side.steps) > 1
@@ -135,8 +147,15 @@ def _contract(node: Node, defaults: Defaults) -> Contract:
         inputs=tuple(inputs),
         seeds=node.count("seeds", 1, 1000),
         effect=Effect(node.word("effect", ("fail", "review"), "fail")),
+        label=node.word("label", LABELS) if "label" in node else None,
+        races=read_races(node),
         **bounds,
     )
+
+
+def read_races(node: Node) -> RaceSearch:
+    """`races`: which races between threads are looked for."""
+    return RaceSearch(node.word("races", [each.value for each in RaceSearch], RaceSearch.HARMFUL))
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -221,13 +240,28 @@ def _buffer(node: Node, names: Names, siblings: list[str]) -> BufferSpec:
     high = node.value.get("high")
     if kind in FORMATS and not FORMATS[kind].is_float:
         given = {"high", "fill", "values", "file"} & set(node.value)
-        if not given or fill in INPUTS or fill == "uniform":
+        if (
+            (not given and node.value.get("role") != Role.OUT.value)
+            or fill in INPUTS
+            or fill == "uniform"
+        ):
             node.refuse(
                 None,
                 "integers need a range",
                 'low = 0, high = "N", or values, file, fill = "zeros"',
             )
+    role = Role(node.word("role", [each.value for each in Role])) if "role" in node else None
+    content = {"fill", "values", "low", "high", "file", "of"} & set(node.value)
+    if role is None and content:
+        role = Role.OUT if fill == "poison" else Role.INOUT
+    if role is not None and (role is Role.OUT) != (fill == "poison"):
+        if role is not Role.OUT:
+            node.refuse("fill", f"`{role.value}` holds something", 'role = "out", or another fill')
+        if content:
+            node.refuse("role", "`out` holds nothing", 'role = "inout", or no content')
+        fill = "poison"
     return BufferSpec(
+        role=role,
         type=kind,
         shape=_wholes(node, "shape", names),
         fill=fill,

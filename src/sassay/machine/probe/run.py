@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sassay.errors import InputError, SassayError
+from sassay.machine.labels import worse
 from sassay.machine.parity.arithmetic import names_in, value_of
 from sassay.machine.parity.contract import Linear, SideSpec
-from sassay.machine.parity.execute import RANK, Case, Outcome, Sides
+from sassay.machine.parity.execute import Case, Outcome, Sides
 from sassay.machine.parity.fill import buffers_of, random_of
 from sassay.machine.parity.formats import FORMATS, bits_of, text_of, values_of, words_of
 from sassay.machine.probe.compare import Chosen, Counts
@@ -146,7 +147,7 @@ class _Runner:
         outcome: Outcome = self._sides.numeric(side, case)
         if outcome.trap:
             raise InputError(f"the {name} side trapped: {outcome.trap}", artifact=self._spec.path)
-        self._label = max(self._label, outcome.label, key=RANK.__getitem__)
+        self._label = worse(self._label, outcome.label)
         ids = outcome.buffers[self._spec.ids].astype(np.int64)
         if self._spec.weights is None:
             return Chosen(ids, None, None)
