@@ -165,6 +165,26 @@ def test_odd_arithmetic(drawn: Rows) -> None:
     check(text, drawn, [32] * 4, lambda a, b, c, d: (a | b << 32) + (c | d << 32), 64)
     text = "sub.cc.u32 %r40, #0, #2; subc.u32 %r41, #1, #3; mov.b64 $0, {%r40, %r41};"
     check(text, drawn, [32] * 4, lambda a, b, c, d: (a | b << 32) - (c | d << 32), 64)
+    # The carry is the adder's: after a subtraction it is set where nothing was borrowed.
+    text = "sub.cc.u32 %r40, #0, #1; addc.u32 $0, 0, 0;"
+    check(text, drawn, [32, 32], lambda a, b: a >= b, 32)
+    text = "add.cc.u32 %r40, #0, #1; subc.u32 $0, 0, 0;"
+    check(text, drawn, [32, 32], lambda a, b: (a + b >> 32) - 1, 32)
+    text = "sub.cc.u32 %r40, #0, #2; subc.cc.u32 %r41, #1, #3; addc.u32 $0, 0, 0;"
+    check(text, drawn, [32] * 4, lambda a, b, c, d: (a | b << 32) >= (c | d << 32), 32)
+    # The square of a double word, by parts, as compilers write it.
+    text = """mul.lo.u32 %r40, #0, #1; mad.lo.cc.u32 %r41, #2, #3, %r40;
+    madc.hi.cc.u32 %r42, #2, #3, #0; madc.lo.u32 %r43, #0, #3, 0; add.u32 %r43, %r43, %r42;
+    mov.b64 $0, {%r41, %r43};"""
+
+    def products(a: int, b: int, c: int, d: int) -> int:
+        low = (c * d & ones) + (a * b & ones)
+        middle = (c * d >> 32) + a + (low >> 32)
+        high = (a * d & ones) + (middle >> 32)
+        return low & ones | ((high & ones) + (middle & ones) & ones) << 32
+
+    ones = (1 << 32) - 1
+    check(text, drawn, [32] * 4, products, 64)
     check("add.s16x2 $0, #0, #1;", drawn, [32, 32], _halves(lambda a, b: a + b), 32)
     check("max.s16x2 $0, #0, #1;", drawn, [32, 32], _halves(max), 32)
 
@@ -175,6 +195,22 @@ def _halves(model: Callable[[int, int], int]) -> Callable[[int, int], int]:
         return low | (model(signed(a >> 16, 16), signed(b >> 16, 16)) & 0xFFFF) << 16
 
     return run
+
+
+def _nth_set(mask: int, base: int, offset: int) -> int:
+    """As the CUDA programming guide walks for `__fns`."""
+    if offset == 0:
+        return base if base < 32 and mask >> base & 1 else -1
+    place, left, step = base, abs(offset) - 1, 1 if offset > 0 else -1
+    # A base beyond the word walks back to it; no walk is longer than this.
+    place = min(place, 64)
+    while 0 <= place < 32 or (step < 0 <= place):
+        if place < 32 and mask >> place & 1:
+            if left == 0:
+                return place
+            left -= 1
+        place += step
+    return -1
 
 
 @pytest.mark.parametrize("bits", [32, 64])
@@ -190,6 +226,8 @@ def test_bits(bits: int, drawn: Rows) -> None:
         f"bfind.shiftamt.s{bits} $0, #0;", drawn, [bits],
         lambda a: bits - (~a if a < 0 else a).bit_length() if a not in {0, -1} else -1, 32, "s",
     )  # fmt: skip
+    if bits == 32:
+        check("fns.b32 $0, #0, #1, #2;", drawn, [32, 32, 32], _nth_set, 32, "uus")
     check(f"not.b{bits} $0, #0;", drawn, [bits], lambda a: ~a, bits)
     check(f"cnot.b{bits} $0, #0;", drawn, [bits], lambda a: a == 0, bits)
 
@@ -228,6 +266,84 @@ def test_lop3(table: int, drawn: Rows) -> None:
         )
 
     check(f"lop3.b32 $0, #0, #1, #2, {table};", drawn, [32] * 3, model, 32)
+    for how in ("and", "or"):
+
+        def joined(a: int, b: int, c: int, d: int, how: str = how) -> int:
+            found, other = model(a, b, c), d & 1
+            holds = found != 0 and other if how == "and" else found != 0 or other
+            return found + bool(holds)
+
+        check(
+            f"and.b32 %r40, #3, 1; setp.ne.u32 %p1, %r40, 0; mov.u32 %r41, 0;"
+            f"lop3.{how}.b32 $0|%p0, #0, #1, #2, {table}, %p1; @%p0 add.u32 $0, $0, 1;",
+            drawn, [32] * 4, joined, 32,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("lanes", [2, 4])
+@pytest.mark.parametrize("base", ["vadd", "vsub", "vavrg", "vabsdiff", "vmin", "vmax"])
+@SETTINGS
+@given(drawn=ROWS)
+def test_packed_video(base: str, lanes: int, drawn: Rows) -> None:
+    bits = 32 // lanes
+    models: dict[str, Callable[[int, int], int]] = {
+        "vadd": lambda a, b: a + b,
+        "vsub": lambda a, b: a - b,
+        "vavrg": lambda a, b: (a + b + 1 if a + b >= 0 else a + b) >> 1,
+        "vabsdiff": lambda a, b: abs(a - b),
+        "vmin": min,
+        "vmax": max,
+    }
+    for first, second, result in (("u", "u", "u"), ("s", "s", "s"), ("u", "s", "s")):
+
+        def pieces(a: int, b: int, kinds: str = first + second) -> list[int]:
+            found = []
+            for at in range(lanes):
+                x, y = (value >> bits * at & ((1 << bits) - 1) for value in (a, b))
+                x, y = (
+                    signed(v, bits) if kind == "s" else v
+                    for v, kind in zip((x, y), kinds, strict=True)
+                )
+                found.append(models[base](x, y))
+            return found
+
+        def packed(a: int, b: int, _c: int, join: Callable[..., list[int]] = pieces) -> int:
+            return sum(
+                (piece & (1 << bits) - 1) << bits * at for at, piece in enumerate(join(a, b))
+            )
+
+        low, high = (
+            (-(1 << bits - 1), (1 << bits - 1) - 1) if result == "s" else (0, (1 << bits) - 1)
+        )
+
+        def clipped(
+            a: int, b: int, _c: int, join: Callable[..., list[int]] = pieces,
+            limits: tuple[int, int] = (low, high),
+        ) -> int:  # fmt: skip
+            kept = [min(max(piece, limits[0]), limits[1]) for piece in join(a, b)]
+            return sum((piece & (1 << bits) - 1) << bits * at for at, piece in enumerate(kept))
+
+        def added(a: int, b: int, c: int, join: Callable[..., list[int]] = pieces) -> int:
+            return c + sum(join(a, b))
+
+        form = f"{base}{lanes}.{result}32.{first}32.{second}32"
+        check(f"{form} $0, #0, #1, #2;", drawn, [32] * 3, packed, 32)
+        check(f"{form}.sat $0, #0, #1, #2;", drawn, [32] * 3, clipped, 32)
+        check(f"{form}.add $0, #0, #1, #2;", drawn, [32] * 3, added, 32)
+
+
+@SETTINGS
+@given(drawn=ROWS)
+def test_extremes_with_a_floor_of_zero(drawn: Rows) -> None:
+    def least(a: int, b: int) -> int:
+        return max(min(a, b), 0)
+
+    def most(a: int, b: int) -> int:
+        return max(a, b, 0)
+
+    for base, model in (("min", least), ("max", most)):
+        check(f"{base}.s32.relu $0, #0, #1;", drawn, [32, 32], model, 32, "ss")
+        check(f"{base}.s16x2.relu $0, #0, #1;", drawn, [32, 32], _halves(model), 32)
 
 
 @SETTINGS

@@ -209,3 +209,26 @@ def test_tiles_are_spread_over_a_warp(turned: bool) -> None:
         # What is stored again is what was there.
         first = 256 * (lane // 8) + 16 * (lane % 8)
         assert held[8:] == list(range(first, first + 8))
+
+
+@pytest.mark.parametrize("base", ["atom", "red"])
+def test_atomics_on_vectors_are_those_on_their_elements(base: str) -> None:
+    got = "{%r4, %r5, %r6, %r7}, " if base == "atom" else ""
+    body = f"""
+    mov.u32 %r0, %tid.x; cvt.rn.f32.u32 %r1, %r0; mov.b32 %r2, 0f40000000;
+    ld.param.u64 %d0, [p0]; ld.param.u64 %d1, [p1]; mul.wide.u32 %d2, %r0, 4; add.s64 %d1, %d1, %d2;
+    mov.u32 %r7, 0;
+    {base}.global.add.v4.f32 {got}[%d0+16], {{%r1, %r2, %r1, %r2}};
+    st.global.u32 [%d1], %r7; ret;"""
+    sums, found = np.zeros(8, np.float32), np.zeros(32, np.float32)
+    result = launch(body, [sums, found])
+    assert result.trap is None
+    assert result.label == "modelled"
+    assert result.arrays[0] is not None
+    assert result.arrays[0].tolist() == [0, 0, 0, 0, 496, 64, 496, 64]
+    assert result.arrays[1] is not None
+    wanted = [2.0 * t for t in range(32)] if base == "atom" else [0.0] * 32
+    assert result.arrays[1].tolist() == wanted
+    misaligned = launch(body, [sums[:7], found])
+    assert misaligned.trap is not None
+    assert misaligned.trap.kind == "out-of-bounds"

@@ -79,7 +79,7 @@ def split_access(opcode: str) -> tuple[str, list[str], str]:
 
 def _vector(opcode: str, left: list[str], kind: str) -> int:
     count = {"": 1, "v2": 2, "v4": 4, "v8": 8}.get(".".join(left))
-    if count is None or count * TYPES[kind].bits > 128:
+    if count is None or count * TYPES[kind].bits > 256:
         raise MissingForm(opcode)
     return count
 

@@ -195,16 +195,12 @@ class Binder:
         return None
 
     def piece(self, passed: Passed, offset: int, bits: int) -> int:
-        """The slot of a piece of a call's parameter.
-
-        Raises:
-            MissingForm: Pieces overlap.
-        """
+        """The slot of a piece of a call's parameter; where pieces overlap, that is noted."""
         for at, (slot, size) in passed.pieces.items():
             if at == offset and size == bits:
                 return slot
             if at < offset + bits // 8 and offset < at + size // 8:
-                raise MissingForm("a parameter of a call that is read in other pieces than written")
+                self.names.slots.mixed.add(passed.line)
         slot = self.names.slots.new(bits)
         passed.pieces[offset] = (slot, bits)
         return slot

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.isa.ptx.syntax import Declaration, Instruction, Label, Scope
@@ -12,21 +11,21 @@ from sassay.machine.async_copy.copies import copy
 from sassay.machine.async_copy.mbarrier import mbarrier
 from sassay.machine.binding import Binder
 from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mark_spins
+from sassay.machine.calls import Calls, Expansion
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
 from sassay.machine.flow import mark_deaths
 from sassay.machine.matrix.mma import mma
 from sassay.machine.matrix.pending import guard_accumulators
 from sassay.machine.matrix.rules import gpu_of
 from sassay.machine.matrix.wgmma import wgmma
-from sassay.machine.names import Names, Passed, Slots
+from sassay.machine.names import Names, Slots
 from sassay.machine.numeric import blind_to_nans
-from sassay.machine.operands import Group, Name, Number, Operand, parse_operands
+from sassay.machine.operands import Name, Number, parse_operands
 from sassay.machine.ordering import orders_of
-from sassay.machine.program import SINK_SLOT, Op, Place, Program
+from sassay.machine.program import Op, Place, Program
 from sassay.machine.races import finest_access
 from sassay.machine.shape import check_shape
 from sassay.machine.tiles import tiles
-from sassay.machine.types import TYPES, Array
 from sassay.machine.undefined import find_undefined
 from sassay.machine.variables import (
     Area,
@@ -34,6 +33,7 @@ from sassay.machine.variables import (
     place_parameters,
     place_variables,
 )
+from sassay.machine.vectors import elements
 from sassay.model.artifact import SourceLocation
 
 if TYPE_CHECKING:
@@ -42,50 +42,53 @@ if TYPE_CHECKING:
     from sassay.isa.ptx import Module, PtxFunction
     from sassay.machine.lowered import Lowered
     from sassay.machine.matrix.rules import Gpu
-    from sassay.machine.program import Fetch, Run
+    from sassay.machine.operands import Operand
+    from sassay.machine.program import Run
+    from sassay.machine.types import Array
 
 MAX_OPS = 1 << 20
 _IGNORED_DIRECTIVES = (".pragma", ".callprototype", ".calltargets", ".alias")
 
 
-@dataclass
-class _Expansion:
-    """One expansion of a body."""
+class Lowering:
+    """An entry on its way to a program: what its body and those that it calls have become."""
 
-    number: int
-    function: PtxFunction
-    names: Names
-    after: Key | None
-    tables: dict[tuple[int, str], list[str]] = field(default_factory=dict)
-    labels: set[tuple[int, str]] = field(default_factory=set)
+    def __init__(self, module: Module, artifact: str, gpu: Gpu, mixed: frozenset[int]) -> None:
+        """Starts with nothing.
 
-
-class _Lowering:
-    def __init__(self, module: Module, artifact: str, gpu: Gpu) -> None:
+        Args:
+            module: Of the entry.
+            artifact: Name of the module in errors.
+            gpu: Whose rules hold where the ISA leaves bits open.
+            mixed: Lines of the parameters of calls that are kept byte by byte.
+        """
         self.module = module
         self.gpu: Gpu = gpu
         self.artifact = artifact
         self.variables: ModuleVariables = place_variables(module, artifact)
         self.shared = Area(self.variables.shared.size)
         self.local = Area()
-        self.slots = Slots()
+        self.slots = Slots(mixed)
         self.dynamic: list[Array] = []
         self.missing: list[tuple[str, int]] = []
         self.items: list[Item] = []
         self.loose: set[int] = set()
         self._expansions = 0
-        self._functions = {each.name: each for each in module.functions}
-        self._declared = {each.name for each in module.declared}
-        self._calls: list[str] = []
+        self.calls = Calls(self)
 
     def names(self) -> Names:
+        """The names of a new expansion."""
         return Names(self.slots, self.variables, self.shared, self.local)
+
+    def number(self) -> int:
+        """A new number, for labels of its own."""
+        self._expansions += 1
+        return self._expansions
 
     def expand(self, function: PtxFunction, names: Names, after: Key | None) -> None:
         """Adds the items of a body."""
-        self._expansions += 1
-        here = _Expansion(self._expansions, function, names, after)
-        self._calls.append(function.name)
+        here = Expansion(self.number(), function, names, after)
+        self.calls.stack.append(function.name)
         self._find_scopes(here)
         for each in function.statements:
             if isinstance(each, Label):
@@ -94,7 +97,7 @@ class _Lowering:
                 self._declaration(here, each)
             elif isinstance(each, Instruction):
                 try:
-                    self._instruction(here, each)
+                    self.instruction(here, each)
                 except MissingForm as error:
                     what = error.form
                     same = what.startswith(each.opcode)
@@ -103,10 +106,10 @@ class _Lowering:
                 raise UnsupportedInstruction(
                     [(f"more than {MAX_OPS} instructions", 0)], artifact=self.artifact
                 )
-        self._calls.pop()
+        self.calls.stack.pop()
 
     @staticmethod
-    def _find_scopes(here: _Expansion) -> None:
+    def _find_scopes(here: Expansion) -> None:
         label: Label | None = None
         for each in here.function.statements:
             if isinstance(each, Scope) and each.opens:
@@ -114,21 +117,25 @@ class _Lowering:
             if isinstance(each, Label):
                 label = each
                 here.labels.add((each.scope, each.name))
-            elif isinstance(each, Declaration) and each.text.startswith(".branchtargets") and label:
-                listed = each.text.removeprefix(".branchtargets").rstrip(";")
-                names = [part.strip() for part in listed.split(",")]
-                here.tables[label.scope, label.name] = names
+            elif isinstance(each, Declaration) and label:
+                kind, _, listed = each.text.rstrip("; ").partition(" ")
+                if kind in {".branchtargets", ".calltargets"}:
+                    names = [part.strip() for part in listed.split(",")]
+                    here.tables[label.scope, label.name] = names
+                elif kind == ".callprototype":
+                    here.prototypes[label.scope, label.name] = listed
 
-    def _declaration(self, here: _Expansion, each: Declaration) -> None:
+    def _declaration(self, here: Expansion, each: Declaration) -> None:
         text = each.text.rstrip("; ")
         if text.startswith((".branchtargets", *_IGNORED_DIRECTIVES)):
             return
         try:
-            here.names.declare(each.scope, text)
+            here.names.declare(each.scope, text, each.line)
         except MissingForm as error:
             self.missing.append((error.form, each.line))
 
-    def _place(self, each: Instruction) -> Place:
+    def place(self, each: Instruction) -> Place:
+        """Where an instruction stands."""
         guard = f"@{each.predicate} " if each.predicate else ""
         location = None
         if each.loc and each.loc.line and each.loc.file in self.module.files:
@@ -136,7 +143,12 @@ class _Lowering:
         text = f"{guard}{each.opcode} {each.operands}".strip()
         return Place(text, each.line, location)
 
-    def _instruction(self, here: _Expansion, each: Instruction) -> None:
+    def instruction(self, here: Expansion, each: Instruction) -> None:
+        """Adds what an instruction becomes.
+
+        Raises:
+            MissingForm: The machine does not have it.
+        """
         binder = Binder(here.names, each.scope, self.dynamic)
         guard, negated = None, False
         if each.predicate:
@@ -146,16 +158,26 @@ class _Lowering:
         if base in _CONTROL:
             _CONTROL[base](self, here, each, (guard, negated))
             return
+        if base in {"atom", "red"}:
+            for element in elements(each):
+                self._add(Binder(here.names, each.scope, self.dynamic), element, (guard, negated))
+            return
+        if base in {"ld", "st"} and self.calls.by_bytes(here, each, binder):
+            return
+        self._add(binder, each, (guard, negated))
+
+    def _add(self, binder: Binder, each: Instruction, guard: tuple[int | None, bool]) -> None:
+        base = each.opcode.split(".", 1)[0]
         if base in instructions.IGNORED:
             run: Run = instructions.nothing
-            op = Op(each.opcode, self._place(each), run)
+            op = Op(each.opcode, self.place(each), run)
         else:
             op = self._operation(binder, each, base)
-        op.guard, op.negated = guard, negated
+        op.guard, op.negated = guard
         self.items.append(op)
 
     def _operation(self, binder: Binder, each: Instruction, base: str) -> Op:
-        opcode, place = each.opcode, self._place(each)
+        opcode, place = each.opcode, self.place(each)
         operands = parse_operands(each.operands)
         check_shape(opcode, operands)
         op = Op(opcode, place, instructions.nothing)
@@ -198,149 +220,45 @@ class _Lowering:
 
     # Control flow.
 
-    def branch(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
+    def branch(self, here: Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
+        """A `bra`."""
         target = self._label(here, each.scope, each.operands.strip())
         self.items.append(Go([target], guard[0] is not None, *guard))
 
-    def indexed(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
-        if guard[0] is not None:
-            raise MissingForm(f"@ {each.opcode}")
+    def indexed(self, here: Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
+        """A `brx.idx`.
+
+        Raises:
+            MissingForm: Its targets are not listed.
+        """
         index, table = parse_operands(each.operands)
         if not isinstance(table, Name):
             raise MissingForm(each.opcode)
-        found: list[str] | None = None
-        scope: int | None = each.scope
-        while scope is not None and found is None:
-            found = here.tables.get((scope, table.text))
-            scope = here.names.parents[scope]
+        found = here.listed(here.tables, each.scope, table.text)
         if not found:
             raise MissingForm(f"{each.opcode} without targets")
         binder = Binder(here.names, each.scope, self.dynamic)
         fetch = binder.fetch(index, "u32")
         targets = [self._label(here, each.scope, name) for name in found]
-        self.items.append(Go(targets, index=fetch, index_slots=tuple(binder.reads)))
+        go = Go(targets, index=fetch, index_slots=tuple(binder.reads))
+        if guard[0] is None:
+            self.items.append(go)
+            return
+        after: Key = (self.number(), 0, "after a jump")
+        jumps_over = Go([after], falls=True, guard=guard[0], negated=not guard[1])
+        self.items += [jumps_over, go, after]
 
-    def leave(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
+    def leave(self, here: Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
+        """A `ret` or an `exit`."""
         after = here.after if each.opcode.startswith("ret") else None
         self.items.append(Go([after or EXIT], guard[0] is not None, *guard))
 
-    def call(self, here: _Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
-        operands = parse_operands(each.operands)
-        returned: tuple[Operand, ...] = ()
-        if operands and isinstance(operands[0], Group):
-            returned = operands.pop(0).items  # type: ignore[union-attr] # just seen to be a group
-        name = operands.pop(0) if operands else None
-        given = operands[0].items if operands and isinstance(operands[0], Group) else ()
-        if not isinstance(name, Name):
-            raise MissingForm(each.opcode)
-        self._expansions += 1
-        after: Key = (self._expansions, 0, "after a call")
-        if guard[0] is not None:
-            self.items.append(Go([after], falls=True, guard=guard[0], negated=not guard[1]))
-        self._call(here, each, name.text, (returned, given), after)
-        self.items.append(after)
-
-    def _call(
-        self,
-        here: _Expansion,
-        each: Instruction,
-        name: str,
-        passed: tuple[tuple[Operand, ...], tuple[Operand, ...]],
-        after: Key,
-    ) -> None:
-        caller = Binder(here.names, each.scope, self.dynamic)
-        function = self._functions.get(name)
-        if function is None:
-            self._outside(caller, each, name, passed[0])
-            return
-        if name in self._calls:
-            raise MissingForm(f"call {name}, which is recursive")
-        names = self.names()
-        results: list[tuple[Operand, str]] = []
-        for params, operands in ((function.returns, passed[0]), (function.params, passed[1])):
-            if len(params) != len(operands):
-                raise MissingForm(f"call {name} with {len(operands)} arguments")
-            for param, operand in zip(params, operands, strict=True):
-                if not isinstance(operand, (Name, Number)):
-                    raise MissingForm(f"call {name} with {operand}")
-                place = (
-                    here.names.place(each.scope, operand.text)
-                    if isinstance(operand, Name)
-                    else None
-                )
-                if place is not None:
-                    names.bind(param.name, place)
-                    continue
-                names.declare(0, f".reg .{param.type or 'b32'} {param.name}")
-                if params is function.params:
-                    self._copy(each, names, caller, (param.name, operand), param.type)
-                else:
-                    results.append((operand, param.name))
-        self.expand(function, names, after)
-        if results:
-            back: Key = after
-            self.items.append(back)
-            inner = Binder(names, 0, self.dynamic)
-            for operand, formal in results:
-                store = caller.store(operand)
-                slot = inner.slot(formal)
-                bits = self.slots.widths[slot]
-                fetch = inner.read_slot(slot, TYPES["pred" if bits == 1 else f"b{bits}"])
-                self._append_move(each, fetch, store, (inner, caller))
-
-    def _outside(
-        self, caller: Binder, each: Instruction, name: str, returned: tuple[Operand, ...]
-    ) -> None:
-        if name in {"__assertfail", "__assert_fail"}:
-            run = instructions.trap("assert", "an assertion failed")
-            self.items.append(Op(f"call {name}", self._place(each), run))
-        elif name == "vprintf" and len(returned) == 1:
-            self._printed(caller, each, returned[0])
-        else:
-            what = name if name in self._declared else "through a register"
-            raise MissingForm(f"call {what}")
-
-    def _printed(self, caller: Binder, each: Instruction, result: Operand) -> None:
-        place = caller.names.place(caller.scope, result.text) if isinstance(result, Name) else None
-        if not isinstance(place, Passed):
-            raise MissingForm("call vprintf")
-        store = caller.write_slot(caller.piece(place, 0, 32))
-        zero = caller.fetch(Number(0), "b32")
-        self._append_move(each, zero, store, (caller, caller))
-
-    def _copy(
-        self,
-        each: Instruction,
-        names: Names,
-        caller: Binder,
-        what: tuple[str, Operand],
-        kind: str,
-    ) -> None:
-        inner = Binder(names, 0, self.dynamic)
-        fetch = caller.fetch(what[1], kind or "b32")
-        store = inner.store(Name(what[0]))
-        self._append_move(each, fetch, store, (caller, inner))
-
-    def _append_move(
-        self,
-        each: Instruction,
-        fetch: Fetch,
-        store: Callable[..., None],
-        binders: tuple[Binder, Binder],
-    ) -> None:
-        op = Op(
-            each.opcode,
-            self._place(each),
-            lambda lanes, _memory, where: store(lanes, fetch(lanes), where),
-        )
-        source, target = binders[0].sources[-1], binders[1].targets[-1]
-        op.base, op.sources, op.targets = "moves", (source,), (target,)
-        op.reads = () if source.slot is None else (source.slot,)
-        op.writes = () if target == SINK_SLOT else (target,)
-        self.items.append(op)
+    def call(self, here: Expansion, each: Instruction, guard: tuple[int | None, bool]) -> None:
+        """A `call`."""
+        self.calls.lower(here, each, guard)
 
     @staticmethod
-    def _label(here: _Expansion, scope: int, name: str) -> Key:
+    def _label(here: Expansion, scope: int, name: str) -> Key:
         at: int | None = scope
         while at is not None:
             if (at, name) in here.labels:
@@ -349,14 +267,12 @@ class _Lowering:
         raise MissingForm(f"label {name}")
 
 
-_CONTROL: dict[
-    str, Callable[[_Lowering, _Expansion, Instruction, tuple[int | None, bool]], None]
-] = {
-    "bra": _Lowering.branch,
-    "brx": _Lowering.indexed,
-    "ret": _Lowering.leave,
-    "exit": _Lowering.leave,
-    "call": _Lowering.call,
+_CONTROL: dict[str, Callable[[Lowering, Expansion, Instruction, tuple[int | None, bool]], None]] = {
+    "bra": Lowering.branch,
+    "brx": Lowering.indexed,
+    "ret": Lowering.leave,
+    "exit": Lowering.leave,
+    "call": Lowering.call,
 }
 _WARP = {
     "shfl": instructions.shuffle,
@@ -404,9 +320,14 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
         FormatError: A declaration does not parse.
     """
     gpu = gpu or gpu_of(module.target)
-    first = _run(module, function, artifact, gpu, frozenset())
+    first = _run(module, function, artifact, gpu, (frozenset(), frozenset()))
+    mixed = frozenset(first.slots.mixed)
+    if mixed:
+        first = _run(module, function, artifact, gpu, (frozenset(), mixed))
+    if first.missing:
+        raise UnsupportedInstruction(first.missing, artifact=artifact)
     loose = _loose_slots(first.items, len(first.slots.widths))
-    lowering = _run(module, function, artifact, gpu, loose) if loose else first
+    lowering = _run(module, function, artifact, gpu, (loose, mixed)) if loose else first
     blocks = in_order(cut_blocks(lowering.items))
     mark_deaths(blocks)
     guard_accumulators(blocks)
@@ -449,17 +370,20 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
 
 
 def _run(
-    module: Module, function: PtxFunction, artifact: str, gpu: Gpu, loose: frozenset[int]
-) -> _Lowering:
-    lowering = _Lowering(module, artifact, gpu)
-    lowering.loose = set(loose)
+    module: Module,
+    function: PtxFunction,
+    artifact: str,
+    gpu: Gpu,
+    known: tuple[frozenset[int], frozenset[int]],
+) -> Lowering:
+    """Expands an entry, knowing slots that may be loose and parameters that are kept by bytes."""
+    lowering = Lowering(module, artifact, gpu, known[1])
+    lowering.loose = set(known[0])
     names = lowering.names()
     offsets, _ = place_parameters(function.params)
     for param, offset in zip(function.params, offsets, strict=True):
         names.bind(param.name, ("param", offset))
     lowering.expand(function, names, None)
-    if lowering.missing:
-        raise UnsupportedInstruction(lowering.missing, artifact=artifact)
     return lowering
 
 

@@ -23,10 +23,14 @@ class Passed:
 
     Attributes:
         name: As spelled.
+        line: Of its declaration.
+        by_bytes: Its pieces are bytes, since pieces of other sizes would overlap.
         pieces: Slot and bits by offset.
     """
 
     name: str
+    line: int = 0
+    by_bytes: bool = False
     pieces: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -35,9 +39,17 @@ Place = tuple[str, int] | Passed
 
 
 class Slots:
-    """The register slots of a program; each slot has a width."""
+    """The register slots of a program; each slot has a width.
 
-    def __init__(self) -> None:
+    Attributes:
+        widths: In bits.
+        specials: Slots of special registers by name.
+        mixed: Lines of the parameters of calls whose pieces overlap.
+    """
+
+    def __init__(self, mixed: frozenset[int] = frozenset()) -> None:
+        """Starts with nothing but what is known of parameters."""
+        self.mixed = set(mixed)
         self.widths: list[int] = []
         self.specials: dict[str, int] = {}
 
@@ -79,8 +91,13 @@ class Names:
         """Gives a formal parameter a register."""
         self._registers[0, name] = slot
 
-    def declare(self, scope: int, text: str) -> None:
+    def declare(self, scope: int, text: str, line: int = 0) -> None:
         """Takes a `.reg`, `.shared`, `.local` or `.param` declaration.
+
+        Args:
+            scope: That it stands in.
+            text: Of it.
+            line: Of it.
 
         Raises:
             MissingForm: It is of a kind that the machine does not know.
@@ -90,7 +107,8 @@ class Names:
             return
         declared = read_declaration(text)
         if declared.space == "param":
-            self._places[scope, declared.name] = Passed(declared.name)
+            by_bytes = line in self.slots.mixed
+            self._places[scope, declared.name] = Passed(declared.name, line, by_bytes)
         elif declared.space in self._areas and not declared.extern:
             area = self._areas[declared.space]
             place = area.place(declared.size, declared.align)
@@ -143,7 +161,7 @@ class Names:
             here = self.parents[here]
         if name in self._module.dynamic:
             return ("dynamic", 0)
-        return self._module.places.get(name)
+        return self._module.find(name)
 
 
 def _specials() -> dict[str, int]:

@@ -35,6 +35,10 @@ _REFERENCE = re.compile(r"(?:generic\()?([A-Za-z_$%][\w$]*)\)?(?:\+(\d+))?", re.
 VARIABLES_START = 0x6000_0000_0000
 """Where module variables in global memory start."""
 
+FUNCTIONS_START = 0x5000_0000_0000
+"""Where functions start: nothing can be loaded from there."""
+
+_FUNCTION_BYTES = 16
 _SPACING = 1 << 22
 MAX_VARIABLE = 1 << 28
 
@@ -102,6 +106,7 @@ class ModuleVariables:
         dynamic: Names of variables that stand for dynamic shared memory, with their alignment.
         const: Content of constant memory.
         globals: Variables in global memory.
+        functions: Addresses of functions, those without a body among them.
     """
 
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -109,6 +114,13 @@ class ModuleVariables:
     dynamic: dict[str, int] = field(default_factory=dict)
     const: bytearray = field(default_factory=bytearray)
     globals: list[Variable] = field(default_factory=list)
+    functions: dict[str, int] = field(default_factory=dict)
+
+    def find(self, name: str) -> tuple[str, int] | None:
+        """Space and address of a variable or a function, None if there is none."""
+        if name in self.places:
+            return self.places[name]
+        return ("code", self.functions[name]) if name in self.functions else None
 
 
 def place_variables(module: Module, artifact: str) -> ModuleVariables:
@@ -118,6 +130,10 @@ def place_variables(module: Module, artifact: str) -> ModuleVariables:
         FormatError: A declaration or an initializer does not parse.
     """
     found = ModuleVariables()
+    names = [each.name for each in (*module.functions, *module.declared)]
+    names += [name for name, _ in module.aliases]
+    for at, name in enumerate(dict.fromkeys(names)):
+        found.functions[name] = FUNCTIONS_START + _FUNCTION_BYTES * at
     contents: list[tuple[Declared, str | None, int]] = []
     area = Area()
     for variable in module.variables:
@@ -197,9 +213,11 @@ def _element(found: ModuleVariables, text: str, width: int, kind: str) -> bytes:
     value = number(text)
     if value is None:
         match = _REFERENCE.fullmatch(text)
-        if match is None or match[1] not in found.places:
+        if match is None:
             raise MissingForm(text)
-        space, place = found.places[match[1]]
+        space, place = found.find(match[1]) or ("", -1)
+        if place < 0:
+            raise MissingForm(text)
         window = WINDOWS.get(space, 0) if text.startswith("generic") else 0
         value = window + place + int(match[2] or 0)
     if isinstance(value, float) or kind == "f":

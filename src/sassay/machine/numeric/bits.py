@@ -32,11 +32,11 @@ def logic(form: Modifiers) -> Kernel:
 
 
 def lop3(form: Modifiers) -> Kernel:
-    """`lop3`: any logic of three words, by its truth table."""
-    with_predicate = form.pick("BoolOp", "and", "or")
+    """`lop3`: any logic of three words, by its truth table; `.and`, `.or`: with a predicate."""
+    join = form.pick("and", "or")
     kind = form.last()
     form.end()
-    if kind != "b32" or with_predicate:
+    if kind != "b32":
         raise form.missing()
 
     def run(a: Array, b: Array, c: Array, table: Array) -> Array:
@@ -48,7 +48,16 @@ def lop3(form: Modifiers) -> Kernel:
                 result = result | (term & (c if row & 1 else ~c))
         return result
 
-    return Kernel(run, ("b32", "b32", "b32", "u32"), ("b32",))
+    sources = ("b32", "b32", "b32", "u32")
+    if join is None:
+        return Kernel(run, sources, ("b32",))
+    both = np.logical_and if join == "and" else np.logical_or
+
+    def joined(a: Array, b: Array, c: Array, table: Array, other: Array) -> tuple[Array, ...]:
+        result = run(a, b, c, table)
+        return result, both(result != 0, other)
+
+    return Kernel(joined, (*sources, "pred"), ("b32", "pred"))
 
 
 def _shift_left(a: Array, count: Array) -> Array:
@@ -153,6 +162,32 @@ def find(form: Modifiers) -> Kernel:
         return np.where(zeros == bits, np.uint32(0xFFFFFFFF), found)
 
     return Kernel(run, (kind,), ("u32",))
+
+
+def find_nth(form: Modifiers) -> Kernel:
+    """`fns`: place of the n-th bit that is set, up or down from a base."""
+    kind = form.last()
+    form.end()
+    if kind != "b32":
+        raise form.missing()
+    places = np.arange(32, dtype=np.int64)
+
+    def run(mask: Array, base: Array, offset: Array) -> Array:
+        words, start, count = (np.asarray(v)[..., None] for v in (mask, base, offset))
+        bits = ((words >> places.astype(np.uint32)) & np.uint32(1)) != 0
+        start, count = start.astype(np.int64), count.astype(np.int64)
+        upward, downward = bits & (places >= start), bits & (places <= start)
+        above = np.cumsum(upward, axis=-1)
+        below = np.cumsum(downward[..., ::-1], axis=-1)[..., ::-1]
+        found = np.where(
+            count > 0,
+            upward & (above == count),
+            np.where(count < 0, downward & (below == -count), bits & (places == start)),
+        )
+        place = np.where(found.any(axis=-1), found.argmax(axis=-1), 0xFFFFFFFF)
+        return np.asarray(place, np.uint32)
+
+    return Kernel(run, ("b32", "b32", "s32"), ("b32",))
 
 
 def extract(form: Modifiers) -> Kernel:

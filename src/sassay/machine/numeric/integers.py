@@ -79,6 +79,12 @@ def _subtract_saturated(a: Array, b: Array) -> Array:
 
 
 def _carried(form: Modifiers, kind: str) -> Kernel | None:
+    """`.cc`, `addc` and `subc`.
+
+    The flag is the carry of the adder, so after a subtraction it is set where nothing was borrowed.
+    The ISA speaks of a borrow, but `addc` after `sub.cc` in nvcc's division of 128-bit integers
+    (`__int128 / int`, CUDA 13.0) gives quotients only this way round.
+    """
     base, out = form.base, form.flag("cc")
     if not out and base not in {"addc", "subc"}:
         return None
@@ -90,11 +96,11 @@ def _carried(form: Modifiers, kind: str) -> Kernel | None:
     def run(a: Array, b: Array, carry: Array | None = None) -> tuple[Array, ...]:
         x, y = a.view(unsigned), b.view(unsigned)
         total = x - y if minus else x + y
-        flag = x < y if minus else total < x
+        flag = x >= y if minus else total < x
         if carry is not None:
             before = total
-            total = total - carry if minus else total + carry
-            flag = flag | ((before < total) if minus else (total < before))
+            total = total - ~carry if minus else total + carry
+            flag = (flag & (before >= total)) if minus else (flag | (total < before))
         return (total.view(dtype), flag) if out else (total.view(dtype),)
 
     carries = frozenset((["in"] if into else []) + (["out"] if out else []))

@@ -74,6 +74,10 @@ class Modifiers:
             raise MissingForm(self.opcode)
         return self._left.pop()
 
+    def put_back(self, name: str) -> None:
+        """Gives back a modifier that was taken."""
+        self._left.append(name)
+
     def end(self) -> None:
         """Refuses the form if a modifier is left."""
         if self._left:

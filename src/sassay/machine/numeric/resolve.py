@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.machine.numeric import bits, compare, convert, floats, integers
+from sassay.machine.numeric import bits, compare, convert, floats, integers, video
 from sassay.machine.numeric.kernel import Kernel, Modifiers
 from sassay.machine.types import TYPES
 
@@ -25,6 +25,7 @@ _BITS: dict[str, Callable[[Modifiers], Kernel]] = {
     "clz": bits.counting,
     "brev": bits.counting,
     "bfind": bits.find,
+    "fns": bits.find_nth,
     "bfe": bits.extract,
     "bfi": bits.insert,
     "bmsk": bits.mask,
@@ -36,6 +37,7 @@ _BITS: dict[str, Callable[[Modifiers], Kernel]] = {
     "set": compare.set_value,
     "selp": compare.select,
     "slct": compare.select_by_sign,
+    **dict.fromkeys(video.SIMD, video.simd),
 }
 _INTEGER: dict[str, Callable[[Modifiers, str], Kernel]] = {
     "add": integers.add_sub,
@@ -102,6 +104,10 @@ def resolve(opcode: str, results: int) -> Kernel:
     if base not in _INTEGER and base not in _FLOAT:
         raise form.missing()
     kind = form.last()
+    if kind == "relu":
+        # `max.s32.relu`: of integers it stands behind the type.
+        kind = form.last()
+        form.put_back("relu")
     if kind not in TYPES:
         raise form.missing()
     table = _FLOAT if TYPES[kind].kind == "f" else _INTEGER
