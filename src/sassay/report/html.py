@@ -56,9 +56,9 @@ def render(report: Report) -> str:
     """
     if not (report.states or report.diff or report.check or report.code_diffs):
         raise UsageError("there is nothing to report")
-    style, script = _assets()
+    style, script = assets()
     page = (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             report=report,
@@ -73,7 +73,7 @@ def render(report: Report) -> str:
             heading=_title(report),
             style=Markup(style),  # noqa: S704 - a file of sassay's own; nothing of a report is in it
             script=Markup(script),  # noqa: S704 - likewise
-            policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+            policy=f"default-src 'none'; style-src {digest(style)}; script-src {digest(script)}; "
             "base-uri 'none'; form-action 'none'",
             **_families(report),
             **_code(report),
@@ -91,14 +91,15 @@ def _title(report: Report) -> str:
 
 
 @cache
-def _assets() -> tuple[str, str]:
-    """Style and script; all parts of the script share one scope of their own."""
+def assets() -> tuple[str, str]:
+    """Style and script of a page; all parts of the script share one scope of their own."""
     parts = [(_ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS]
     script = '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
     return (_ASSETS / "style.css").read_text(encoding="utf-8"), script
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What a content security policy calls a style or a script."""
     return f"'sha256-{b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -151,8 +152,9 @@ def _largest(census: Mapping[str, int] | None, most: int) -> list[tuple[str, int
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Templates of reports; whatever they print is escaped and made plain."""
+    found = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -160,7 +162,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_harmless,
     )
-    environment.globals.update(
+    found.globals.update(
         ARROW=numbers.ARROW,
         anchor=anchor,
         averages=select.averages,
@@ -176,7 +178,7 @@ def _environment() -> Environment:
         totals=select.totals,
         verdict_note=select.verdict_note,
     )
-    environment.filters.update(
+    found.filters.update(
         arrows=numbers.arrows,
         count=numbers.count,
         elide=lambda text, width: elide(plain(text), width),
@@ -187,7 +189,7 @@ def _environment() -> Environment:
         signed=numbers.signed,
         size=numbers.size,
     )
-    return environment
+    return found
 
 
 def _harmless(value: object) -> object:
