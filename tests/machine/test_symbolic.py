@@ -15,7 +15,13 @@ from tests.machine.harness import entry
 
 from sassay.errors import UsageError
 from sassay.machine import Launch, Pointer, UnsupportedInstruction, load_program, run
-from sassay.machine.symbolic import Leaf, SymbolicResult, first_difference, run_symbolic
+from sassay.machine.symbolic import (
+    Leaf,
+    SymbolicResult,
+    first_difference,
+    handlers,
+    run_symbolic,
+)
 
 NORMS = Path(__file__).parents[2] / "examples" / "router" / "common" / "norms.py"
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -224,14 +230,12 @@ def test_scalars_are_leaves_unless_they_are_wanted_as_numbers() -> None:
     assert fixed.explain(0).render() == "4"
 
 
-def test_what_is_not_followed_is_refused_by_line() -> None:
-    body = (
-        "mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%r0, %r1, %r2, %r3}, {%r4, %r5}, "
-        "{%r6}, {%r0, %r1, %r2, %r3}; ret;"
-    )
-    program = load_program(entry(body))
-    with pytest.raises(UnsupportedInstruction, match=r"symbolic mode .* mma\.sync.*line"):
-        run_symbolic(program, Launch(1, 32, []))
+def test_what_is_not_followed_is_refused_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "ld.param.u64 %d0, [p0]; ld.global.b32 %r1, [%d0]; st.global.b32 [%d0], %r1; ret;"
+    program = load_program(entry(body, [".u64 p0"]))
+    monkeypatch.setattr(handlers, "_FOLLOWED", handlers._FOLLOWED - {"st"})
+    with pytest.raises(UnsupportedInstruction, match=r"symbolic mode .* st\.global\.b32.*line"):
+        run_symbolic(program, Launch(1, 32, [np.zeros(1, np.uint32)]))
     with pytest.raises(UsageError, match="no argument 3"):
         run_symbolic(load_program(entry("ret;")), Launch(1, 32, []), concrete=[3])
 

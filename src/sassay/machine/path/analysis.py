@@ -12,10 +12,11 @@ import numpy as np
 from sassay.errors import SassayError
 from sassay.machine.load import load_program
 from sassay.machine.matrix.rules import GPUS
+from sassay.machine.path.compare import shape_differences
 from sassay.machine.path.formula import Formulas, rounds
-from sassay.machine.path.launch import SIZES, NoLaunchError, canonical_launch
+from sassay.machine.path.launch import NoLaunchError, plan_launches
+from sassay.machine.path.runs import first_run, larger_run
 from sassay.machine.path.words import describe_path
-from sassay.machine.symbolic import run_symbolic
 from sassay.model.fact import UNKNOWN, Fact
 from sassay.model.numeric_path import (
     NumericPath,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from sassay.machine.path.products import Dot
     from sassay.machine.path.reduce import Tree
+    from sassay.machine.path.runs import Seen
     from sassay.machine.program import Program
     from sassay.machine.symbolic import Expression, SymbolicResult
     from sassay.machine.types import Array
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 NUMERIC_PATH = "numeric_path"
 """Fact: the digest of a kernel's numeric path, or `unknown`; its lines say what it is."""
 
-VERSION = "5"
+VERSION = "6"
 """Of this analysis; answers of another one are not used."""
 
 _APPROXIMATE = ("approx", "full")
@@ -119,41 +121,37 @@ def numeric_path(kernel: Kernel, program: Program) -> NumericPath:
         NoLaunchError: No launch can be derived, or none that the kernel survives.
         SassayError: The symbolic mode cannot run it.
     """
-    trap = ""
-    for size in SIZES:
-        launch, leaves, words = canonical_launch(kernel, program, size)
-        result = run_symbolic(program, launch, leaves=leaves)
-        if result.trap is None:
-            _refuse_given_floats(kernel, result)
-            names = {position: leaf.name for position, leaf in leaves.items()}
-            return _read(result, names, words)
-        trap = f"{result.trap.kind} at line {result.trap.line}: {result.trap.instruction}"
-        if result.trap.kind != "out-of-bounds":
-            break
-    raise NoLaunchError(f"the derived launch ends in a trap, {trap}")
+    plan = plan_launches(kernel, program)
+    seen = first_run(program, plan)
+    path = _read(seen)
+    more = larger_run(program, plan)
+    return path if more is None else _with_larger(path, _read(more))
 
 
-def _refuse_given_floats(kernel: Kernel, result: SymbolicResult) -> None:
-    """A path that was found with given floats says nothing of others."""
-    kinds = list(kernel.specialization.signature.values())
-    for caveat in result.caveats:
-        for position in caveat.arguments:
-            if caveat.kind == "given-values" and kinds[position].startswith(("*bf", "*fp", "fp")):
-                raise NoLaunchError(
-                    caveat.message.replace(", so this holds for that content only", "")
-                )
+def _with_larger(path: NumericPath, larger: NumericPath) -> NumericPath:
+    """A path that stands for two launches: what differs between them in shape is said."""
+    lines = shape_differences(path, larger)
+    caveats = (*path.caveats, *(each for each in larger.caveats if each not in path.caveats))
+    if lines:
+        caveats = (f"a launch of {larger.launch} has another shape: {'; '.join(lines)}", *caveats)
+    digest = _digest(path.digest.encode(), larger.digest.encode())
+    return NumericPath(path.outputs, digest, path.launch, caveats)
 
 
-def _read(result: SymbolicResult, names: dict[int, str], words: str) -> NumericPath:
+def _read(seen: Seen) -> NumericPath:
+    result, derived = seen.result, seen.derived
     outputs = []
     for position, (hashes, written) in enumerate(zip(result.outputs, result.written, strict=True)):
-        if hashes is not None and written is not None and written.any():
-            outputs.append(_output(result, position, names[position], (hashes, written)))
+        if hashes is None or written is None or position in derived.scratch:
+            continue
+        if written.any():
+            name = derived.leaves[position].name
+            outputs.append(_output(result, position, name, (hashes, written)))
     if not outputs:
         raise NoLaunchError("it writes nothing in the derived launch")
     digest = _digest(*(f"{each.name} {each.digest}".encode() for each in outputs))
     caveats = tuple(each.message for each in result.caveats)
-    return NumericPath(tuple(outputs), digest, words, caveats)
+    return NumericPath(tuple(outputs), digest, derived.words, caveats)
 
 
 def _digest(*parts: bytes) -> str:
@@ -184,10 +182,12 @@ def _output(
     return OutputPath(
         name=name,
         formula=formulas.text(root),
-        reductions=tuple(
-            _reduction(node, tree, formulas)
-            for node in distinct
-            if (tree := formulas.tree(node)) is not None
+        reductions=_whole(
+            [
+                _reduction(node, tree, formulas)
+                for node in distinct
+                if (tree := formulas.tree(node)) is not None
+            ]
         ),
         roundings=tuple(
             _rounding(node, to, formulas, users.get(formulas.shape(node), "store"))
@@ -206,13 +206,28 @@ def _output(
     )
 
 
+def _whole(reductions: list[Reduction]) -> tuple[Reduction, ...]:
+    """Reductions without those that are the first tiles of another."""
+
+    def part(one: Reduction, other: Reduction) -> bool:
+        shorter = one.terms < other.terms and len(one.levels) <= len(other.levels)
+        common = len(other.levels) - 1
+        return (
+            shorter
+            and (one.what, one.term, one.operation) == (other.what, other.term, other.operation)
+            and one.levels[:common] == other.levels[:common]
+        )
+
+    return tuple(each for each in reductions if not any(part(each, other) for other in reductions))
+
+
 _SHAPE = re.compile(r"\.(m\d+n\d+k\d+)\.", re.ASCII)
 
 
 def _product(dot: Dot, formulas: Formulas) -> Product:
     unit, k, accumulator, *types = dot.last.operation.split(".")
     shape = _SHAPE.search(dot.last.text)
-    factor = formulas.text(dot.factors[-1]) if dot.factors else ""
+    factor = formulas.factor_text(dot.factors[-1]) if dot.factors else ""
     return Product(
         left=formulas.text(dot.factor(0)),
         right=formulas.text(dot.factor(1)),
@@ -234,11 +249,15 @@ def _product(dot: Dot, formulas: Formulas) -> Product:
 def _telling(
     result: SymbolicResult, position: int, places: Array, formulas: Formulas
 ) -> Expression:
-    """The expression of an element that stands for the others: the commonest shape of a few."""
+    """The expression of an element that stands for the others: the commonest shape of a few.
+
+    Of shapes that are as common as one another the largest: a mask hides least of it.
+    """
     chosen = sorted({int(places[at * (len(places) - 1) // 4]) for at in range(5)})
-    roots = [result.explain(position, each) for each in chosen]
+    roots = result.explain_all(position, chosen)
     shapes = [formulas.shape(root) for root in roots]
-    best = max(range(len(roots)), key=lambda at: (shapes.count(shapes[at]), -at))
+    sizes = [sum(1 for _ in root.walk()) for root in roots]
+    best = max(range(len(roots)), key=lambda at: (shapes.count(shapes[at]), sizes[at], -at))
     return roots[best]
 
 
@@ -287,7 +306,7 @@ def _reduction(node: Expression, tree: Tree, formulas: Formulas) -> Reduction:
         levels=tree.levels,
         spacing=_spacing(tree),
         place=node.place.rpartition("/")[2],
-        factor="" if tree.factor is None else formulas.text(tree.factor),
+        factor="" if tree.factor is None else formulas.factor_text(tree.factor),
     )
 
 

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sassay.machine.path.words import describe_levels, rounding_title, short, title
+from sassay.machine.path.words import (
+    abbreviate,
+    describe_join,
+    describe_levels,
+    describe_order,
+    describe_steps,
+    describe_unit,
+    product_title,
+    rounding_title,
+    short,
+    title,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sassay.model.numeric_path import NumericPath, OutputPath, Reduction, Rounding
+    from sassay.model.numeric_path import (
+        NumericPath,
+        OutputPath,
+        Product,
+        Reduction,
+        Rounding,
+    )
 
 
 def compare_paths(before: NumericPath, after: NumericPath) -> tuple[str, ...]:
@@ -32,7 +49,8 @@ def compare_paths(before: NumericPath, after: NumericPath) -> tuple[str, ...]:
             lines.append(f"{short(name)}: now written, as {new[name].formula}")
         elif old[name].digest != new[name].digest:
             found = [f"{short(name)}: {each}" for each in _output(old[name], new[name])]
-            lines += found or [f"{short(name)}: {_same_shape(before, after)}"]
+            found = found or [f"{short(name)}: {_same_shape(before, after)}"]
+            lines += abbreviate(found, [old[name], new[name]])
     return tuple(lines)
 
 
@@ -55,6 +73,7 @@ def _place(rounding: Rounding) -> tuple[str, ...]:
 def _output(old: OutputPath, new: OutputPath) -> Iterator[str]:
     if old.formula != new.formula:
         yield f"was {old.formula}; now {new.formula}"
+    yield from _products(old, new)
     yield from _reductions(old, new)
     yield from _roundings(old, new)
     gone, come = _moved(old.approximations, new.approximations)
@@ -80,6 +99,89 @@ def _moved(old: object, new: object) -> tuple[dict[str, int], dict[str, int]]:
 
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(form if count == 1 else f"{count} {form}" for form, count in counts.items())
+
+
+def _products(old: OutputPath, new: OutputPath) -> Iterator[str]:
+    left = list(new.products)
+    for before in old.products:
+        after = next((each for each in left if product_title(each) == product_title(before)), None)
+        if after is None and len(old.products) == len(new.products) == 1:
+            after = left[0]
+        if after is None:
+            yield f"the {product_title(before)} is gone"
+            continue
+        left.remove(after)
+        for line in _product(before, after):
+            yield f"the {product_title(before)}: {line}"
+    for each in left:
+        yield f"the {product_title(each)} is new: {describe_steps(each)}"
+
+
+def _product(old: Product, new: Product) -> Iterator[str]:
+    if product_title(old) != product_title(new):
+        yield f"is now the {product_title(new)}"
+    units = f" ({old.unit} -> {new.unit})" if old.unit != new.unit else ""
+    if old.k != new.k:
+        yield f"k per instruction {old.k} -> {new.k}{units}"
+    elif units:
+        yield f"{describe_unit(old)} -> {describe_unit(new)}"
+    if old.accumulator != new.accumulator:
+        yield f"accumulator {old.accumulator} -> {new.accumulator}"
+    if old.types != new.types:
+        yield f"factors {' x '.join(old.types)} -> {' x '.join(new.types)}"
+    if old.gpu != new.gpu:
+        yield f"summed as on {old.gpu or 'every GPU'} -> as on {new.gpu or 'every GPU'}"
+    if old.start != new.start:
+        yield f"started from {old.start or 'zero'}; now from {new.start or 'zero'}"
+    yield from _joined(old, new)
+    if old.order != new.order:
+        yield describe_order(new) if new.order else f"k ascends; {describe_order(old)} before"
+
+
+def _joined(old: Product, new: Product) -> Iterator[str]:
+    if old.joined == new.joined:
+        if old.factor != new.factor:
+            yield f"multiplied by {old.factor}; now by {new.factor}"
+        if old.tiles != new.tiles and sum(old.tiles) * old.k == sum(new.tiles) * new.k:
+            if len(old.tiles) != len(new.tiles):
+                yield f"in {_stretches(old)}; now in {_stretches(new)}"
+        elif old.tiles != new.tiles:
+            yield f"k = {old.k * sum(old.tiles)} -> {new.k * sum(new.tiles)} in the launches seen"
+        return
+    if old.joined and not new.joined:
+        yield f"no longer {'; '.join(describe_join(old))}"
+    elif new.joined:
+        yield f"now {'; '.join(describe_join(new))}"
+
+
+def _stretches(product: Product) -> str:
+    count = len(product.tiles)
+    return f"{count} stretch{'es' if count != 1 else ''} of {product.tiles[0]} steps"
+
+
+def shape_differences(small: NumericPath, large: NumericPath) -> tuple[str, ...]:
+    """What differs between two launches of one kernel, beyond counts and sizes."""
+    old = {each.name: each for each in small.outputs}
+    lines: list[str] = []
+    for output in large.outputs:
+        before = old.get(output.name)
+        if before is None:
+            lines.append(f"{short(output.name)} is written, as {output.formula}")
+        elif _shape(before) != _shape(output):
+            found = list(_reductions(before, output)) or [f"it is {output.formula}"]
+            lines += [f"{short(output.name)}: {each}" for each in found if "terms; now" not in each]
+    return tuple(lines)
+
+
+def _shape(output: OutputPath) -> object:
+    return (
+        [
+            (each.what, each.operation, each.fused, [level.kind for level in each.levels])
+            for each in output.reductions
+        ],
+        [(each.to, each.then) for each in output.roundings],
+        sorted(output.approximations),
+    )
 
 
 def _reductions(old: OutputPath, new: OutputPath) -> Iterator[str]:

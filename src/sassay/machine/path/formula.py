@@ -171,6 +171,17 @@ class Formulas:
             return f"{rounds(node.operation) or node.operation}({self.text(node.operands[0])})"
         return self._summed_up(node) if len(full) > LONGEST else full
 
+    def factor_text(self, node: Expression) -> str:
+        """The formula of what a sum is multiplied by before the next tile."""
+        if len(node.operands) == 1 and node.operands[0].operation.startswith("sub."):
+            trees = [self.tree(each) for each in node.operands[0].operands]
+            what = {tree.what for tree in trees if tree is not None}
+            if len(what) == 1:
+                text = self.text(node).split("(", 1)[0]
+                (name,) = what
+                return f"{text}({name} before - {name} now)"
+        return self.text(node)
+
     def _text(self, root: Expression) -> tuple[str, int]:
         stack = [root]
         while stack:

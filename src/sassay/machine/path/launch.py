@@ -1,35 +1,38 @@
-"""A small launch of a kernel, derived from what a capture knows of it.
+"""Small launches of a kernel, derived from what a capture knows of it.
 
 Two blocks in each dimension of the grid that the code reads; integer scalars are the kernel's
 largest tile, so that every mask holds; integer arrays hold small numbers; arrays are as large as
-the kernel turns out to reach.
+the kernel turns out to reach. With matrix instructions sizes are at least 256, so that the steps of
+a loop show, and the grid is as large as it takes to write all that masks allow, so that another
+tile size is no other launch.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sassay.machine.launch import Launch
+from sassay.machine.path.parameters import UnknownParameterError, parameters_of
 from sassay.machine.symbolic import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sassay.machine.path.parameters import Parameter
     from sassay.machine.program import Program
     from sassay.model.kernel import Kernel
 
-_WIDTHS = {
-    "bf16": "u2", "fp16": "u2", "fp32": "u4", "fp64": "u8", "i1": "i1", "u1": "u1",
-    "i8": "i1", "u8": "u1", "i16": "i2", "u16": "u2", "i32": "i4", "u32": "u4",
-    "i64": "i8", "u64": "u8",
-}  # fmt: skip
-_LARGEST_TILE = 8192
-_TILES_APART = 64
+_LARGEST_TILE, _SMALLEST_TILE = 8192, 16
+_TILES_APART, _MATRICES_APART = 64, 4
+_LEAST_MATRIX = 256
 _TILE = re.compile("BLOCK|TILE|SIZE|DIM|WIDTH|HIDDEN|HALF", re.IGNORECASE)
 _STEP_LIMIT = 1 << 21
+_MATRIX_STEP_LIMIT = 1 << 27
+_SCRATCH = 1 << 16
 SIZES = (1 << 16, 1 << 20, 1 << 23)
 """Elements of an array, tried one after the other until no access is out of bounds."""
 
@@ -38,89 +41,164 @@ class NoLaunchError(Exception):
     """No launch can be derived; the text says why."""
 
 
-def _element(kind: str) -> str:
-    plain = kind.removeprefix("*").removeprefix("k")
-    if plain.startswith("fp8"):
-        return "u1"
-    found = _WIDTHS.get(plain)
-    if found is None:
-        raise NoLaunchError(f"arguments of type {kind} are not known")
-    return found
+@dataclass(frozen=True)
+class Derived:
+    """A launch that was derived.
+
+    Attributes:
+        launch: The launch.
+        leaves: What its arguments are called.
+        words: The launch in words.
+        scalars: Integer arguments by name.
+        scratch: Positions of arguments that are no outputs.
+    """
+
+    launch: Launch
+    leaves: Mapping[int, Leaf]
+    words: str
+    scalars: Mapping[str, int]
+    scratch: frozenset[int]
 
 
-def _tile(kernel: Kernel) -> int:
-    """The largest constant that is called a tile, or else may be one: a power of two."""
+@dataclass(frozen=True)
+class Plan:
+    """How launches of one kernel are derived.
+
+    Attributes:
+        parameters: Of the kernel.
+        block: Threads by dimension.
+        shared: Bytes of dynamic shared memory.
+        length: What integer scalars are.
+        apart: What strides are.
+        tile: The smallest constant that is called a tile of outputs, or else may be one.
+        axes: Dimensions of the grid that the code reads.
+        matrices: It has matrix instructions.
+        scratch: Bytes for each block that a compiler asks for.
+    """
+
+    parameters: tuple[Parameter, ...]
+    block: tuple[int, int, int]
+    shared: int
+    length: int
+    apart: int
+    tile: int
+    axes: str
+    matrices: bool
+    scratch: int = field(default=0)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Two blocks in each dimension that the code reads."""
+        x, y, z = (2 if axis in self.axes else 1 for axis in "xyz")
+        return x, y, z
+
+    @property
+    def sized(self) -> bool:
+        """Whether there is a size that could be another."""
+        return any(each.kind == "integer" for each in self.parameters)
+
+    def launch(
+        self, size: int, grid: tuple[int, int, int] | None = None, *, larger: int = 1
+    ) -> Derived:
+        """A launch.
+
+        Args:
+            size: Elements of each array.
+            grid: Blocks.
+            larger: How many times as large integer scalars are.
+        """
+        grid = grid or self.grid
+        arguments: list[Any] = []
+        leaves: dict[int, Leaf] = {}
+        scalars: dict[str, int] = {}
+        scratch = set[int]()
+        for position, each in enumerate(self.parameters):
+            if each.kind in {"scratch", "null"}:
+                scratch.add(position)
+                blocks = grid[0] * grid[1] * grid[2]
+                room = max(self.scratch * blocks, _SCRATCH)
+                arguments.append(np.zeros(room, np.uint8) if each.kind == "scratch" else None)
+                continue
+            leaves[position] = Leaf(each.name)
+            if each.kind == "array":
+                arguments.append(_array(each.dtype, size))
+            elif each.kind == "float":
+                arguments.append(1.0)
+            else:
+                value = 1 if each.kind == "flag" else self.length
+                if "stride" in each.name.lower():
+                    # Far enough apart that rows of several tiles do not overlap.
+                    value = self.apart
+                if each.kind == "integer":
+                    value *= larger
+                scalars[each.name] = value
+                arguments.append(value)
+        limit = _MATRIX_STEP_LIMIT if self.matrices else _STEP_LIMIT * larger
+        launch = Launch(grid, self.block, arguments, shared=self.shared, step_limit=limit)
+        words = f"grid {_times(grid)}, block {_times(self.block)}"
+        if scalars:
+            words += ", " + ", ".join(f"{name}={value}" for name, value in scalars.items())
+        return Derived(launch, leaves, words, scalars, frozenset(scratch))
+
+
+def plan_launches(kernel: Kernel, program: Program) -> Plan:
+    """How a kernel can be launched.
+
+    Args:
+        kernel: As captured.
+        program: Its entry.
+
+    Raises:
+        NoLaunchError: That cannot be derived.
+    """
+    try:
+        parameters = parameters_of(kernel, program)
+    except UnknownParameterError as error:
+        raise NoLaunchError(f"no launch is known: {error}") from error
+    block = kernel.launch.block or program.required_block
+    if block is None and kernel.launch.warps is not None:
+        block = (32 * kernel.launch.warps, 1, 1)
+    block = block or kernel.launch.max_block
+    if block is None:
+        raise NoLaunchError(
+            "no launch is known: neither .reqntid nor .maxntid says how many threads a block has"
+        )
+    tiles = _tiles(kernel)
+    length = max(tiles.values(), default=1024)
+    outer = [
+        value
+        for name, value in tiles.items()
+        if not name.upper().endswith("K") and _SMALLEST_TILE <= value <= length
+    ]
+    if not kernel.specialization.signature:
+        length = max(64, min(4 * block[0] * block[1] * block[2], 512))
+    matrices = any(op.base in {"mma", "wgmma"} for block_ in program.blocks for op in block_.ops)
+    if matrices:
+        length = max(length, _LEAST_MATRIX)
+    shared, scratch = kernel.metadata.get("shared"), kernel.metadata.get("global_scratch_size")
+    return Plan(
+        parameters=parameters,
+        block=block,
+        shared=shared if isinstance(shared, int) else 0,
+        length=length,
+        apart=length * (_MATRICES_APART if matrices else _TILES_APART),
+        tile=min(outer, default=length),
+        axes="".join(axis for axis in "xyz" if f"%ctaid.{axis}" in program.specials),
+        matrices=matrices,
+        scratch=scratch if isinstance(scratch, int) else 0,
+    )
+
+
+def _tiles(kernel: Kernel) -> dict[str, int]:
+    """Constants that are called tiles, or else may be: powers of two."""
     numbers = {
         name: value
         for name, value in kernel.specialization.constants.items()
         if isinstance(value, int) and not isinstance(value, bool) and 2 <= value <= _LARGEST_TILE
         if value & (value - 1) == 0
     }
-    named = [value for name, value in numbers.items() if _TILE.search(name)]
-    return max(named or [each for each in numbers.values() if each >= 16], default=1024)
-
-
-def canonical_launch(
-    kernel: Kernel, program: Program, size: int
-) -> tuple[Launch, Mapping[int, Leaf], str]:
-    """A launch of a Triton kernel.
-
-    Args:
-        kernel: As captured, with its signature.
-        program: Its entry.
-        size: Elements of each array.
-
-    Returns:
-        The launch, what its arguments are called, and the launch in words.
-
-    Raises:
-        NoLaunchError: It cannot be derived.
-    """
-    signature = kernel.specialization.signature
-    if not signature:
-        raise NoLaunchError("no launch is known: the capture holds no signature of its parameters")
-    block = kernel.launch.block or program.required_block
-    if block is None:
-        if kernel.launch.warps is None:
-            raise NoLaunchError("no launch is known: neither block size nor warps")
-        block = (32 * kernel.launch.warps, 1, 1)
-    given = [(name, kind) for name, kind in signature.items() if kind not in {"constexpr", "none"}]
-    if len(given) > len(program.params):
-        raise NoLaunchError(
-            f"the signature has {len(given)} parameters and the code {len(program.params)}"
-        )
-    tile = _tile(kernel)
-    arguments: list[Any] = []
-    leaves: dict[int, Leaf] = {}
-    scalars: dict[str, int] = {}
-    for (name, kind), param in zip(given, program.params, strict=False):
-        pointer = ".ptr" in param.text or (param.type == "u64" and kind.startswith("*"))
-        if kind.startswith("*") != pointer:
-            raise NoLaunchError(
-                "the capture has lost the order of the parameters: capture the kernels again"
-            )
-        leaves[len(arguments)] = Leaf(name)
-        if kind.startswith("*"):
-            arguments.append(_array(_element(kind), size))
-        elif kind in {"fp16", "bf16", "fp32", "fp64"}:
-            arguments.append(1.0)
-        elif kind.startswith(("i", "u")):
-            value = 1 if kind in {"i1", "u1"} else tile
-            if "stride" in name.lower():
-                # Far enough apart that rows of several tiles do not overlap.
-                value = tile * _TILES_APART
-            scalars[name] = value
-            arguments.append(value)
-        else:
-            raise NoLaunchError(f"arguments of type {kind} are not known")
-    arguments += [None] * (len(program.params) - len(arguments))
-    grid = tuple(2 if f"%ctaid.{axis}" in program.specials else 1 for axis in "xyz")
-    shared = _dynamic_shared(kernel, program)
-    launch = Launch(grid, block, arguments, shared=shared, step_limit=_STEP_LIMIT)
-    words = f"grid {_times(grid)}, block {_times(block)}"
-    if scalars:
-        words += ", " + ", ".join(f"{name}={value}" for name, value in scalars.items())
-    return launch, leaves, words
+    named = {name: value for name, value in numbers.items() if _TILE.search(name)}
+    return named or {name: each for name, each in numbers.items() if each >= _SMALLEST_TILE}
 
 
 def _array(dtype: str, size: int) -> Any:
@@ -128,12 +206,6 @@ def _array(dtype: str, size: int) -> Any:
         # Indices, offsets, counts: small, and none beyond what they may count.
         return (np.arange(size) % 16).astype(dtype)
     return np.zeros(size, dtype)
-
-
-def _dynamic_shared(kernel: Kernel, program: Program) -> int:
-    named = kernel.metadata.get("shared")
-    del program
-    return named if isinstance(named, int) else 0
 
 
 def _times(size: tuple[int, ...]) -> str:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
+from sassay.machine.path.abbreviate import abbreviated
+
 if TYPE_CHECKING:
-    from sassay.model.numeric_path import Level, NumericPath, Product, Reduction, Rounding
+    from sassay.model.numeric_path import (
+        Level,
+        NumericPath,
+        OutputPath,
+        Product,
+        Reduction,
+        Rounding,
+    )
 
 _STEPS = {"sum": "adds", "maximum": "comparisons", "minimum": "comparisons"}
 
@@ -19,21 +29,43 @@ def describe_path(path: NumericPath) -> tuple[str, ...]:
     """
     lines: list[str] = []
     for output in path.outputs:
-        lines.append(f"{short(output.name)} = {output.formula}")
-        lines += [f"  {describe_product(each)}" for each in output.products]
-        lines += [f"  {describe_reduction(each)}" for each in output.reductions]
-        lines += [f"  {describe_rounding(each)}" for each in output.roundings]
-        if output.fused:
-            lines.append(f"  {_count(output.fused, 'fused multiply-add')} outside of reductions")
-        if output.approximations:
-            listed = ", ".join(
-                form if count == 1 else f"{count} {form}"
-                for form, count in output.approximations.items()
-            )
-            lines.append(f"  approximate: {listed}")
+        lines += _output(output)
     lines.append(f"seen in a launch of {path.launch}")
     lines += [f"note: {each}" for each in path.caveats]
     return tuple(lines)
+
+
+def _output(output: OutputPath) -> list[str]:
+    lines = [f"{short(output.name)} = {output.formula}"]
+    lines += [f"  {describe_product(each)}" for each in output.products]
+    lines += [f"  {describe_reduction(each)}" for each in output.reductions]
+    lines += [f"  {describe_rounding(each)}" for each in output.roundings]
+    if output.fused:
+        lines.append(f"  {_count(output.fused, 'fused multiply-add')} outside of reductions")
+    if output.approximations:
+        listed = ", ".join(
+            form if count == 1 else f"{count} {form}"
+            for form, count in output.approximations.items()
+        )
+        lines.append(f"  approximate: {listed}")
+    first, *rest = abbreviate(lines, [output])
+    return [first, *rest]
+
+
+def abbreviate(lines: list[str], outputs: list[OutputPath]) -> list[str]:
+    """Lines about some outputs with short names for their long terms, explained after the first."""
+    if not lines:
+        return lines
+    terms = [each.term for output in outputs for each in output.reductions]
+    terms += [each.left for output in outputs for each in output.products]
+    words = {word for line in lines for word in _WORD.findall(line)}
+    found, meanings = abbreviated(lines, sorted(terms, key=len), words)
+    if meanings:
+        found.insert(1, f"  with {', '.join(meanings)}")
+    return found
+
+
+_WORD = re.compile(r"\w+")
 
 
 def describe_product(product: Product) -> str:
@@ -65,7 +97,7 @@ def _steps(product: Product) -> str:
     if len(tiles) == 1:
         return _count(tiles[0], "step")
     if len(set(tiles)) == 1:
-        return f"{len(tiles)} x {_count(tiles[0], 'step')}"
+        return f"{len(tiles)} tiles of {_count(tiles[0], 'step')}"
     return " + ".join(str(each) for each in tiles) + " steps"
 
 
@@ -79,7 +111,7 @@ def describe_join(product: Product) -> list[str]:
     """How stretches of steps are joined; empty if there is one only."""
     count = len(product.tiles)
     if product.joined == "rescaled":
-        return [f"what is summed is multiplied by {product.factor} before each next tile"]
+        return [f"before each next tile the sum is multiplied by {product.factor}"]
     if product.joined == "added":
         return [f"the {count} partial sums are added in f32 outside of the matrix unit"]
     if product.joined == "scaled":
@@ -127,7 +159,7 @@ def describe_levels(reduction: Reduction) -> str:
 def _level(level: Level, reduction: Reduction, *, first: bool) -> str:
     if level.kind == "rescaled":
         return (
-            f"{level.width} tiles in a row, what is summed multiplied by {reduction.factor} "
+            f"{level.width} tiles in a row, the sum multiplied by {reduction.factor} "
             "before each next one"
         )
     if level.kind == "serial":

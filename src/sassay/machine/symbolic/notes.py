@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from sassay.machine.symbolic.result import Caveat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sassay.machine.memory import Part
     from sassay.machine.program import Op
     from sassay.machine.symbolic.lanes import SymbolicLanes
@@ -20,15 +22,15 @@ class Notes:
 
     Attributes:
         caveats: What the claim does not cover, by kind and line.
-        watched: Identity of the bytes and offset in them of which the writer is wanted.
-        writers: Numbers of the blocks that wrote there, in order.
+        watched: Identity of the bytes and offsets in them of which the writers are wanted.
+        writers: Number of the block that wrote there last, by offset.
         first: Number of the first block of the slice that runs.
     """
 
-    def __init__(self, watched: tuple[int, int] | None = None) -> None:
+    def __init__(self, watched: tuple[int, Sequence[int]] | None = None) -> None:
         self.caveats: dict[tuple[str, int], Caveat] = {}
         self.watched = watched
-        self.writers: list[int] = []
+        self.writers: dict[int, int] = {}
         self.first = 0
 
     def add(self, kind: CaveatKind, message: str, op: Op, arguments: tuple[int, ...] = ()) -> None:
@@ -55,8 +57,9 @@ class Notes:
         """A block copied something to global memory."""
         if self.watched is None or id(data) != self.watched[0]:
             return
-        if ((offsets <= self.watched[1]) & (self.watched[1] < offsets + size)).any():
-            self.writers.append(self.first + block)
+        for offset in self.watched[1]:
+            if ((offsets <= offset) & (offset < offsets + size)).any():
+                self.writers[offset] = self.first + block
 
     def stored(
         self, lanes: SymbolicLanes, memory: SymbolicMemory, parts: list[Part], size: int
@@ -65,13 +68,14 @@ class Notes:
         if self.watched is None:
             return
         del memory
-        data, offset = self.watched
+        data, offsets = self.watched
         for part in parts:
             if id(part.data) != data:
                 continue
-            hit = (part.offsets <= offset) & (offset < part.offsets + size)
-            if part.where is not None:
-                hit = hit & part.where
-            if hit.any():
-                block, _ = lanes.first(hit)
-                self.writers.append(self.first + block)
+            for offset in offsets:
+                hit = (part.offsets <= offset) & (offset < part.offsets + size)
+                if part.where is not None:
+                    hit = hit & part.where
+                if hit.any():
+                    block, _ = lanes.first(hit)
+                    self.writers[offset] = self.first + block

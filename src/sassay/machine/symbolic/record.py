@@ -35,16 +35,16 @@ class _Batch:
 
 
 class Recorder:
-    """Records one block; None records all of them.
+    """Records some blocks, or all of them.
 
     Attributes:
-        block: Number of the block in the slice that runs; -1 for none.
+        chosen: Numbers of the blocks in the slice that runs; None for all.
         via: How the operands of what is hashed next came here.
         blocks: See `Tape`.
     """
 
     def __init__(self) -> None:
-        self.block: int | None = None
+        self.chosen: Array | None = None
         self.via: tuple[str, ...] = ()
         self.blocks: Array | None = None
         self._op: Op | None = None
@@ -60,16 +60,20 @@ class Recorder:
         self._lanes = lanes
         self.via = ()
 
+    @property
+    def _idle(self) -> bool:
+        return self.chosen is not None and not self.chosen.size
+
     def _picked(self, value: Array, shape: tuple[int, ...]) -> Array:
         full = np.broadcast_to(value, shape)
         lanes = self._lanes
-        if self.block is not None and self.blocks is not None:
-            return full[self.blocks == self.block].reshape(-1)
-        if self.block is None or lanes is None or full.size == 1 or full.ndim != 2:
+        if self.chosen is not None and self.blocks is not None:
+            return full[np.isin(self.blocks, self.chosen)].reshape(-1)
+        if self.chosen is None or lanes is None or full.size == 1 or full.ndim != 2:
             return full.reshape(-1)
         if full.shape[0] == lanes.shape[0] and full.shape[0] > 1:
             blocks = np.broadcast_to(lanes.block, (lanes.shape[0], 1))[:, 0]
-            return full[blocks == self.block].reshape(-1)
+            return full[np.isin(blocks, self.chosen)].reshape(-1)
         return full.reshape(-1)
 
     def _keep(self, batch: _Batch) -> None:
@@ -80,7 +84,7 @@ class Recorder:
 
     def operation(self, name: np.uint64, result: Array, operands: Sequence[Array]) -> None:
         """An operation was hashed."""
-        if self.block == -1:
+        if self._idle:
             return
         picked = self._picked(result, result.shape)
         unique, first = np.unique(picked, return_index=True)
@@ -90,7 +94,7 @@ class Recorder:
 
     def leaf(self, name: np.uint64, result: Array, index: Array) -> None:
         """Elements of a buffer were."""
-        if self.block == -1:
+        if self._idle:
             return
         picked = self._picked(result, result.shape)
         unique, first = np.unique(picked, return_index=True)
@@ -99,7 +103,7 @@ class Recorder:
 
     def constant(self, result: Array, words: Array) -> None:
         """Numbers were."""
-        if self.block == -1 and result.size != 1:
+        if self._idle and result.size != 1:
             return
         picked = self._picked(result, result.shape)
         unique, first = np.unique(picked, return_index=True)

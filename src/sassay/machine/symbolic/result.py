@@ -80,7 +80,7 @@ class SymbolicResult:
     caveats: tuple[Caveat, ...]
     trap: Trap | None
     instructions: int
-    _explain: Callable[[int, int], Expression] = field(repr=False)
+    _explain: Callable[[int, Sequence[int]], tuple[Expression, ...]] = field(repr=False)
 
     def explain(self, position: int, index: int | Sequence[int] = 0) -> Expression:
         """The expression of an output's element; runs the program once more.
@@ -92,13 +92,28 @@ class SymbolicResult:
         Raises:
             IndexError: There is no such element.
         """
+        return self.explain_all(position, [index])[0]
+
+    def explain_all(
+        self, position: int, indices: Sequence[int | Sequence[int]]
+    ) -> tuple[Expression, ...]:
+        """The expressions of several elements; runs the program once more for all of them.
+
+        Args:
+            position: Of the argument.
+            indices: Of the elements: flat, or by dimension.
+
+        Raises:
+            IndexError: There is no such element.
+        """
         hashes: NDArray[Any] | None = self.outputs[position]
         if hashes is None:
             raise IndexError(f"argument {position} is no array")
-        if isinstance(index, int):
-            if not 0 <= index < hashes.size:
-                raise IndexError(f"element {index} of {hashes.size}")
-            flat = index
-        else:
-            flat = int(np.ravel_multi_index(tuple(index), hashes.shape))
+        flat = []
+        for index in indices:
+            place = (index,) if isinstance(index, int) else tuple(index)
+            shape = (hashes.size,) if isinstance(index, int) else hashes.shape
+            if not all(0 <= at < length for at, length in zip(place, shape, strict=True)):
+                raise IndexError(f"element {index} of {shape}")
+            flat.append(int(np.ravel_multi_index(place, shape)))
         return self._explain(position, flat)

@@ -33,7 +33,7 @@ from sassay.machine.symbolic.slices import Run, SymbolicSlice
 from sassay.machine.symbolic.symbol import Piece, Symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from sassay.machine.launch import Argument, Launch
     from sassay.machine.memory import Allocation
@@ -154,19 +154,23 @@ class _Job:
         )
 
     def _explain(
-        self, position: int, flat: int, outputs: list[Array | None], instructions: int
-    ) -> Expression:
+        self,
+        position: int,
+        elements: Sequence[int],
+        outputs: list[Array | None],
+        instructions: int,
+    ) -> tuple[Expression, ...]:
         hashes = outputs[position]
-        assert hashes is not None  # noqa: S101 - checked by `explain`
-        wanted = int(hashes.reshape(-1)[flat])
+        assert hashes is not None  # noqa: S101 - checked by `explain_all`
+        wanted = [int(hashes.reshape(-1)[each]) for each in elements]
         if self._recorded is not None:
             recorder, finished = self._recorded
         else:
             blocks: list[int] | None = None
             if instructions > RECORDED_WHOLE:
-                notes = Notes(watched=(position, flat))
+                notes = Notes(watched=(position, elements))
                 self._execute(notes, None)
-                blocks = sorted(set(notes.writers))
+                blocks = sorted(set(notes.writers.values()))
             recorder = Recorder()
             token = hashing.TAPE.set(recorder)
             try:
@@ -181,15 +185,16 @@ class _Job:
             array = given.array if isinstance(given, Pointer) else given
             if allocation is not None and isinstance(array, np.ndarray):
                 over = finished.overlays.get(id(allocation.data))
-                recorder.block = None
-                if over is not None:
-                    over.elements(allocation.data, _width(array), only=flat)
-                else:
-                    width = _width(array)
-                    hashing.constant(array_bytes(allocation).view(f"u{width}")[flat : flat + 1])
+                recorder.chosen = None
+                width = _width(array)
+                for flat in elements:
+                    if over is not None:
+                        over.elements(allocation.data, width, only=flat)
+                    else:
+                        hashing.constant(array_bytes(allocation).view(f"u{width}")[flat : flat + 1])
         finally:
             hashing.TAPE.reset(token)
-        return recorder.expression(wanted)
+        return tuple(recorder.expression(each) for each in wanted)
 
     def _execute(
         self, notes: Notes, recorder: Recorder | None, blocks: list[int] | None = None
@@ -200,11 +205,12 @@ class _Job:
         place_variables(program, memory)
         overlays = self._overlays(kept)
         if notes.watched is not None:
-            position, flat = notes.watched
+            position, elements = notes.watched
             given, allocation = kept[position]
             array = given.array if isinstance(given, Pointer) else given
             if allocation is not None and isinstance(array, np.ndarray):
-                notes.watched = id(allocation.data), flat * _width(array)
+                width = _width(array)
+                notes.watched = id(allocation.data), [each * width for each in elements]
         run = Run(
             Handlers(program, notes, folds=self.folds),
             notes,
@@ -224,7 +230,7 @@ class _Job:
                 part = SymbolicSlice(program, launch, seen, (first, count), run)
                 if recorder is not None and blocks is not None:
                     here = [each - first for each in blocks if first <= each < first + count]
-                    recorder.block = here[-1] if here else -1
+                    recorder.chosen = np.array(here, np.int64)
                 try:
                     part.run()
                 except TrapError as error:
