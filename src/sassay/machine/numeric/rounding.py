@@ -190,8 +190,23 @@ def f32_to_bf16(value: Array) -> Array:
     return result
 
 
+def odd32(value: Array) -> Array:
+    """Doubles rounded to odd as float32, so that another rounding to nearest comes out right."""
+    near: Array = value.astype(np.float32)
+    back = near.astype(np.float64)
+    bits = near.view(np.uint32)
+    wrong = (back != value) & ((bits & np.uint32(1)) == 0)
+    if not wrong.any():
+        return near
+    step = np.where(np.abs(value) > np.abs(back), np.uint32(1), np.uint32(0xFFFFFFFF))
+    step *= wrong
+    return (bits + step).view(np.float32)
+
+
 def double_to_bf16(value: Array, mode: str) -> Array:
     """Doubles rounded once to bf16 in a mode, as words."""
+    if mode == "rn":
+        return np.where(np.isnan(value), NAN16, f32_to_bf16(odd32(value)))
     exact = narrow(value, "bf16", mode).astype(np.float32)
     words = (exact.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
     return np.where(np.isnan(value), NAN16, words)
