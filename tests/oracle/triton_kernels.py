@@ -14,6 +14,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 ARCHS = (80, 90, 100, 120)
@@ -71,6 +72,14 @@ def compile_all(folder: Path) -> None:
                 _compile(function, types, block, arch, options)
         for arch in ARCHS[1:3]:
             _compile(softmax, VARIANTS[1][1], 4096, arch, {"num_warps": 4, "num_ctas": 2})
+
+
+def compile_named(folder: Path, arch: int, names: Sequence[str]) -> None:
+    """Compile the variants of some kernels for one more architecture."""
+    with mock.patch.dict(os.environ, {"TRITON_CACHE_DIR": str(folder)}):
+        for function, types, block, options in VARIANTS:
+            if function.__name__ in names:
+                _compile(function, types, block, arch, options)
 
 
 def _compile(

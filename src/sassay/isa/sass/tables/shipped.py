@@ -75,6 +75,15 @@ def shipped_archs() -> tuple[str, ...]:
     return tuple(sorted(_index().leaders))
 
 
+def shipped_leader(arch: str) -> str:
+    """The architecture that the table of an architecture is named after.
+
+    Raises:
+        KeyError: if there is none.
+    """
+    return _index().leaders[arch]
+
+
 def taught_by(arch: str) -> str | None:
     """The version of the nvdisasm that taught an architecture's table; None: there is none."""
     leader = _index().leaders.get(arch)
