@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.capture.cubin_facts import Counts, CubinFacts, FunctionFacts, KernelFacts
 from sassay.capture.reading import NOBODY
+from sassay.capture.section_counts import Counts
 from sassay.isa import sass
 from sassay.isa.categories import CATEGORIES, summarize
 from sassay.isa.sass.disassembler import WordCounts
@@ -18,6 +18,8 @@ from sassay.model.layers import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sassay.capture.cubin_facts import CubinFacts, FunctionFacts, KernelFacts
 
 BATCH_BYTES = 64 << 20
 """Words waiting for a disassembler; it is asked once so many have come together."""

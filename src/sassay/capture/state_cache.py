@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.capture.counting import SassFacts
-from sassay.capture.cubin_facts import Counts
+from sassay.capture.section_counts import Counts
 from sassay.isa.categories import CATEGORIES
 from sassay.model.artifact import Scalar, Source, SourceLocation, Toolchain
 from sassay.model.fact import Fact

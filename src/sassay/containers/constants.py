@@ -161,7 +161,7 @@ class CodeSpan:
 
     def __init__(self, elf: Elf, sections: Sequence[Section]) -> None:
         self._elf = elf
-        held = [section for section in sections if section.size]
+        self._held = held = [section for section in sections if section.size]
         self._start = min((section.offset for section in held), default=0)
         self._end = max((section.offset + section.size for section in held), default=0)
         total = sum(section.size for section in held)
@@ -175,15 +175,21 @@ class CodeSpan:
         shift = section.offset - self._start
         if not self._together or shift % _INSTRUCTION or not section.size:
             return constant_operands(self._elf.content(section))
-        places, pairs = self._found
-        first, last = places.searchsorted(
-            [shift // _INSTRUCTION, (shift + section.size) // _INSTRUCTION]
-        )
-        return _by_bank(pairs[first:last])
+        return _by_bank(self._found[section.index])
 
     @cached_property
-    def _found(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-        return _operands(self._elf.data[self._start : self._end])
+    def _found(self) -> dict[int, NDArray[np.int64]]:
+        """What the instructions of each section name, by the section's index."""
+        places, pairs = _operands(self._elf.data[self._start : self._end])
+        starts = [(section.offset - self._start) // _INSTRUCTION for section in self._held]
+        ends = [
+            (section.offset - self._start + section.size) // _INSTRUCTION for section in self._held
+        ]
+        bounds = zip(*(places.searchsorted(some).tolist() for some in (starts, ends)), strict=True)
+        return {
+            section.index: pairs[first:last]
+            for section, (first, last) in zip(self._held, bounds, strict=True)
+        }
 
 
 def constant_operands(code: bytes | memoryview) -> dict[int, list[int]] | None:

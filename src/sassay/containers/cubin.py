@@ -11,6 +11,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sassay.containers import limits
 from sassay.containers.arch import VOLTA, arch_name, arch_number
 from sassay.containers.constants import CodeSpan, ConstantBanks
@@ -48,13 +50,13 @@ TEXT = ".text."
 _ENTRY = 0x10
 
 
-@dataclass(frozen=True, slots=True)
-class CubinKernel:
+class CubinKernel(msgspec.Struct, frozen=True):
     """One entry function.
 
     Attributes:
         symbol: Its name in the symbol table.
         code: The bytes of its section, not copied.
+        offset: Where they begin in the cubin.
         resources: What a launch needs; the spill fields are None.
         launch: Launch attributes.
         digest: 40 hexadecimal digits, see `digest.code_digest`.
@@ -63,6 +65,7 @@ class CubinKernel:
 
     symbol: str
     code: memoryview
+    offset: int
     resources: Resources
     launch: Launch
     digest: str
@@ -84,12 +87,12 @@ class CubinKernel:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CubinFunction:
-    """One device function with a code section of its own; `digest` as that of a kernel."""
+class CubinFunction(msgspec.Struct, frozen=True):
+    """One device function with a code section of its own; `offset` and `digest` as of a kernel."""
 
     symbol: str
     code: memoryview
+    offset: int
     digest: str
 
 
@@ -98,6 +101,7 @@ class Cubin:
     """What one cubin holds; kernels and functions in the order of their sections.
 
     Attributes:
+        image: All its bytes.
         arch: `sm_90a`.
         toolchain: What compiled it, as far as it says.
         relocatable: Compiled but not device-linked (`ET_REL`).
@@ -105,6 +109,7 @@ class Cubin:
             out of the file: whoever needs them asks `lines.read_lines`, which says why.
     """
 
+    image: memoryview
     arch: str
     toolchain: Toolchain
     kernels: tuple[CubinKernel, ...]
@@ -183,7 +188,9 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
     lines = None
     with contextlib.suppress(FormatError):
         lines = line_sections(elf)
-    return Cubin(arch, toolchain(elf), tuple(kernels), tuple(functions), elf.type == ET_REL, lines)
+    return Cubin(
+        elf.data, arch, toolchain(elf), tuple(kernels), tuple(functions), elf.type == ET_REL, lines
+    )
 
 
 def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> CubinKernel:
@@ -217,6 +224,7 @@ def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> C
     return CubinKernel(
         symbol=symbol,
         code=code,
+        offset=text.offset,
         resources=resources,
         launch=launch,
         digest=code_digest(
@@ -253,7 +261,7 @@ def _read_function(context: _Context, symbol: str, text: Section) -> CubinFuncti
         resources=Resources(),
         info=(),
     )
-    return CubinFunction(symbol, code, digest)
+    return CubinFunction(symbol, code, text.offset, digest)
 
 
 def _relocations(context: _Context, text: Section) -> tuple[Relocation, ...]:

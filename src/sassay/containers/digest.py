@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 DIGEST_BYTES = 20
 
 _PARAMETERS = frozenset(
-    {
+    int(number)
+    for number in (
         Attribute.KPARAM_INFO,
         Attribute.KPARAM_INFO_V2,
         Attribute.CBANK_PARAM_SIZE,
         Attribute.MAX_CLUSTER_RANK,
         Attribute.EXPLICIT_CLUSTER,
-    }
+    )
 )
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def code_hash(code: bytes | memoryview) -> bytes:
@@ -62,9 +64,10 @@ def code_digest(
         resources: Resources.
         info: The kernel's own `.nv.info` attributes, of which the parameter layout counts.
     """
-    parameters = sorted(
-        (item.number, item.value, item.content.hex()) for item in info if item.number in _PARAMETERS
-    )
+    parameters = [
+        (number, value, content.hex()) for number, value, content in info if number in _PARAMETERS
+    ]
+    parameters.sort()
     head: Mapping[str, object] = {
         "arch": arch,
         "code": code,
@@ -74,7 +77,7 @@ def code_digest(
         "resources": resources,
         "parameters": parameters,
     }
-    encoded = msgspec.msgpack.encode(head)
+    encoded = _encode(head)
     return hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).hexdigest()
 
 
@@ -98,7 +101,7 @@ def sass_digest(
         constant_symbols: Of the record.
     """
     head = (arch, code, relocations, sorted(constants), constant_symbols)
-    encoded = b"S" + msgspec.msgpack.encode(head)
+    encoded = b"S" + _encode(head)
     return hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).hexdigest()
 
 

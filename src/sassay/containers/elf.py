@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sassay.containers import limits
 from sassay.errors import FormatError, LimitError
 
@@ -39,8 +41,7 @@ _RELA = struct.Struct("<QQq")
 _SHN_XINDEX = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """One section header; `offset` and `size` are bytes in the file (`size` only, for NOBITS)."""
 
     index: int
@@ -56,8 +57,7 @@ class Section:
     align: int
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(msgspec.Struct, frozen=True):
     """One symbol; `section` is the index of the section that defines it, 0 if undefined."""
 
     name: str
@@ -82,10 +82,14 @@ class _Strings:
     offset: int
     artifact: str
     spent: int = 0
+    most: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.most = limits.NAME_TABLE_FACTOR * len(self.data) + limits.MAX_NAME_BYTES
 
     def at(self, offset: int) -> str:
         """The string that starts at `offset`; undecodable bytes are replaced."""
-        end = self.data.find(b"\0", offset) if offset < len(self.data) else -1
+        end = self.data.find(b"\0", offset)  # also -1 for an offset behind the end
         if end < 0:
             raise FormatError(
                 f"string {offset} lies outside {self.label} of {len(self.data)} bytes",
@@ -94,8 +98,7 @@ class _Strings:
             )
         length = end + 1 - offset
         self.spent += length
-        most = limits.NAME_TABLE_FACTOR * len(self.data) + limits.MAX_NAME_BYTES
-        if length > limits.MAX_NAME_BYTES or self.spent > most:
+        if length > limits.MAX_NAME_BYTES or self.spent > self.most:
             raise LimitError(
                 f"names are longer than {limits.MAX_NAME_BYTES} bytes or overlap too often",
                 artifact=self.artifact,

@@ -8,14 +8,10 @@ and numbers are those that `cuobjdump -elf` and nvdisasm print.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from sassay.errors import FormatError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NVAL, BVAL, HVAL, SVAL = 1, 2, 3, 4
 
@@ -38,10 +34,11 @@ class Attribute(IntEnum):
 
 
 _READ = frozenset(int(attribute) for attribute in Attribute)
+_HEAD = struct.Struct("<BBH")
+_SHORT = frozenset({NVAL, BVAL, HVAL})
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(NamedTuple):
     """One attribute: its number, and its value as bytes (SVAL) or as a number (the others)."""
 
     number: int
@@ -49,7 +46,7 @@ class Info:
     content: bytes
 
 
-def read_info(content: memoryview, *, artifact: str, place: str) -> Iterator[Info]:
+def read_info(content: memoryview, *, artifact: str, place: str) -> list[Info]:
     """The attributes of one section that sassay reads, in the order of the file.
 
     Args:
@@ -62,14 +59,10 @@ def read_info(content: memoryview, *, artifact: str, place: str) -> Iterator[Inf
     """
     data = bytes(content)
     end = len(data)
+    found: list[Info] = []
     position = 0
-    while position < end:
-        if position + 4 > end:
-            raise FormatError(
-                "an attribute is cut", artifact=artifact, place=f"{place}+{position:#x}"
-            )
-        form, number = data[position], data[position + 1]
-        value = data[position + 2] | data[position + 3] << 8
+    while position + 4 <= end:
+        form, number, value = _HEAD.unpack_from(data, position)
         position += 4
         if form == SVAL:
             if position + value > end:
@@ -79,18 +72,21 @@ def read_info(content: memoryview, *, artifact: str, place: str) -> Iterator[Inf
                     place=f"{place}+{position - 4:#x}",
                 )
             if number in _READ:
-                yield Info(number, value, data[position : position + value])
+                found.append(Info(number, value, data[position : position + value]))
             # The next attribute starts at a multiple of 4.
             position += (value + 3) & ~3
-        elif form in {NVAL, BVAL, HVAL}:
+        elif form in _SHORT:
             if number in _READ:
-                yield Info(number, value & 0xFF if form == BVAL else value, b"")
+                found.append(Info(number, value & 0xFF if form == BVAL else value, b""))
         else:
             raise FormatError(
                 f"attribute {number:#x} of unknown format {form}",
                 artifact=artifact,
                 place=f"{place}+{position - 4:#x}",
             )
+    if position < end:
+        raise FormatError("an attribute is cut", artifact=artifact, place=f"{place}+{position:#x}")
+    return found
 
 
 def words(info: Info) -> tuple[int, ...]:

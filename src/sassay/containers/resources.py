@@ -16,20 +16,28 @@ before device linking cuobjdump prints STACK:0, where sassay tells the frame siz
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.containers.notes import OLD_ABI
-from sassay.containers.nvinfo import Attribute, Info, read_info, triple, words
+from sassay.containers.nvinfo import Attribute, Info, read_info, triple
 from sassay.model.kernel import Launch, Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sassay.containers.elf import Elf, Section
 
 _GLOBAL_INFO = ".nv.info"
 _WARP = 32
+_PAIR = struct.Struct("<II")
+"""The index of a symbol, and a number."""
+# Members of an enumeration are looked up slowly, and this is asked of every attribute.
+_REQNTID = int(Attribute.REQNTID)
+_MAX_THREADS = int(Attribute.MAX_THREADS)
+_CTA_PER_CLUSTER = int(Attribute.CTA_PER_CLUSTER)
+_NUM_BARRIERS = int(Attribute.NUM_BARRIERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +57,35 @@ def symbol_totals(elf: Elf) -> SymbolTotals:
     """
     totals = SymbolTotals()
     tables = {
-        Attribute.REGCOUNT: totals.registers,
-        Attribute.FRAME_SIZE: totals.frame,
-        Attribute.MIN_STACK_SIZE: totals.stack,
+        int(Attribute.REGCOUNT): totals.registers,
+        int(Attribute.FRAME_SIZE): totals.frame,
+        int(Attribute.MIN_STACK_SIZE): totals.stack,
     }
     for info in section_info(elf, elf.by_name.get(_GLOBAL_INFO)):
-        table = tables.get(info.number)  # type: ignore[call-overload]  # numbers are plain ints
-        pair = words(info)
-        if table is not None and len(pair) >= 2:
-            table[pair[0]] = pair[1]
+        table = tables.get(info.number)
+        if table is not None and len(info.content) >= _PAIR.size:
+            symbol, value = _PAIR.unpack_from(info.content)
+            table[symbol] = value
     return totals
 
 
-def section_info(elf: Elf, section: Section | None) -> tuple[Info, ...]:
+def section_info(elf: Elf, section: Section | None) -> Sequence[Info]:
     """The attributes of one `.nv.info*` section, none without a section."""
     if section is None:
         return ()
     place = f"section {section.name}, offset {section.offset:#x}"
-    return tuple(read_info(elf.content(section), artifact=elf.artifact, place=place))
+    return read_info(elf.content(section), artifact=elf.artifact, place=place)
 
 
 def launch_of(info: Iterable[Info]) -> Launch:
     """Launch attributes out of a kernel's own `.nv.info.<symbol>`."""
     block = max_block = cluster = None
     for item in info:
-        if item.number == Attribute.REQNTID:
+        if item.number == _REQNTID:
             block = triple(item)
-        elif item.number == Attribute.MAX_THREADS:
+        elif item.number == _MAX_THREADS:
             max_block = triple(item)
-        elif item.number == Attribute.CTA_PER_CLUSTER:
+        elif item.number == _CTA_PER_CLUSTER:
             cluster = triple(item)
     threads = math.prod(block) if block else 0
     return Launch(
@@ -101,7 +109,7 @@ def resources_of(
         info: Its own attributes.
         totals: What `symbol_totals` read.
     """
-    barriers = next((i.value for i in info if i.number == Attribute.NUM_BARRIERS), None)
+    barriers = next((i.value for i in info if i.number == _NUM_BARRIERS), None)
     if barriers is None:
         # ABI 8 leaves the attribute out where there are none.
         barriers = text.flags >> 20 & 0x7F if elf.abi <= OLD_ABI else 0
