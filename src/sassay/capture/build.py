@@ -101,7 +101,7 @@ def build_state(
         for group in _compilations(discovery, builder):
             for artifact in group:
                 key.add(artifact)
-            if waiting is not None and key.usable:
+            if waiting is not None and key.usable and builder.knows(group):
                 held += sum(map(_passing, group))
                 if held <= HELD_BYTES:
                     waiting.append(group)

@@ -105,6 +105,14 @@ class StateBuilder:
         self._asked.append(asked)
         self._settle(again=asked.group[0].again)
 
+    def knows(self, group: Sequence[Artifact]) -> bool:
+        """Whether an earlier run read all cubins of a compilation."""
+        return all(
+            self._reading.knows(artifact)
+            for artifact in group
+            if artifact.kind is ArtifactKind.CUBIN
+        )
+
     def withdraw(self, places: frozenset[str]) -> None:
         """Forget artifacts of the file that was read last."""
         self._asked = deque(

@@ -76,11 +76,16 @@ class Readers:
             None where there is never enough room.
         """
         stored = len(packed.stored)
-        if stored > MEMORY_BYTES // 2:
-            return None
-        offset = self._space.take(stored)
-        self._memory[offset : offset + stored] = packed.stored
-        job = Job(place, offset, stored, packed.compressed, packed.size, locations, tables, key)
+        offset = 0
+        if packed.part is None:
+            if stored > MEMORY_BYTES // 2:
+                return None
+            offset = self._space.take(stored)
+            self._memory[offset : offset + stored] = packed.stored
+        job = Job(
+            place, packed.part, offset, stored, packed.compressed, packed.size, locations, tables,
+            key,
+        )  # fmt: skip
         return min(self._readers, key=lambda reader: reader.waiting).ask(job)
 
     def close(self) -> None:
@@ -167,7 +172,7 @@ class _Reader:
             with self._lock:
                 job, future = self._asked.popleft()
                 self.waiting -= job.size
-            self._space.give(job.offset, job.stored)
+            self._give(job)
             if isinstance(answer, Read):
                 future.set_result(answer.facts)
             elif isinstance(answer, Broken):
@@ -178,8 +183,12 @@ class _Reader:
             left, self._asked = list(self._asked), deque()
             self._ended = True
         for job, future in left:
-            self._space.give(job.offset, job.stored)
+            self._give(job)
             future.set_exception(ToolError("a reader ended early", artifact=job.place))
+
+    def _give(self, job: Job) -> None:
+        if job.part is None:
+            self._space.give(job.offset, job.stored)
 
     def close(self) -> None:
         """End the process, whatever it does."""

@@ -94,6 +94,10 @@ class CubinReading:
             self._keep_code(artifact)
         return ticket
 
+    def knows(self, artifact: Artifact) -> bool:
+        """Whether an earlier run kept the facts of a cubin."""
+        return artifact.digest is not None and self._records.holds(artifact.digest)
+
     def keep(self, artifact: Artifact, facts: CubinFacts) -> None:
         """Keep complete facts for later runs, unless that was done.
 

@@ -1,7 +1,7 @@
 """What a state's builder and its readers in other processes say to each other.
 
-Frames of MessagePack with their length before them; bytes of artifacts lie in memory that both
-sides map.
+Frames of MessagePack with their length before them; bytes of artifacts lie in a file or in memory
+that both sides map.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 
 from sassay.capture.cubin_facts import CubinFacts
 from sassay.errors import FormatError, LimitError, SassayError
+from sassay.model.artifact import FilePart
 
 _LENGTH_BYTES = 8
 T = TypeVar("T")
@@ -22,7 +23,8 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         place: For errors.
-        offset: Of its bytes in the shared memory.
+        part: Where its bytes lie on disk; None: in the shared memory.
+        offset: Of its bytes there.
         stored: So many of them.
         compressed: `lz4`, `zstd` or None.
         size: Bytes once decompressed.
@@ -32,6 +34,7 @@ class Job(msgspec.Struct, frozen=True, array_like=True):
     """
 
     place: str
+    part: FilePart | None
     offset: int
     stored: int
     compressed: str | None

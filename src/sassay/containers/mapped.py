@@ -5,13 +5,10 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sassay.containers import limits
 from sassay.errors import InputError, LimitError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def map_file(path: Path | str, *, artifact: str | None = None) -> memoryview:
@@ -39,6 +36,16 @@ def map_file(path: Path | str, *, artifact: str | None = None) -> memoryview:
         return _map(descriptor, name)
     finally:
         os.close(descriptor)
+
+
+def identity(path: Path | str) -> tuple[int, ...]:
+    """What tells a file from others, and from itself once it was changed.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    status = Path(path).stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def release(view: memoryview, start: int, stop: int) -> None:

@@ -91,6 +91,21 @@ class ArtifactKind(StrEnum):
     PTX = "ptx"
 
 
+class FilePart(msgspec.Struct, frozen=True, array_like=True):
+    """Bytes of a file on disk, for whoever maps it too.
+
+    Attributes:
+        path: The file.
+        identity: Device, inode, size and time of the last change: another file, or a file with
+            other content, has another one.
+        offset: Of the first byte.
+    """
+
+    path: str
+    identity: tuple[int, ...]
+    offset: int
+
+
 class Packed(msgspec.Struct, frozen=True):
     """An artifact's bytes as they are stored.
 
@@ -98,11 +113,13 @@ class Packed(msgspec.Struct, frozen=True):
         stored: The bytes; a view of a mapped file is not read before it is looked at.
         compressed: `lz4` or `zstd`; None where they are plain.
         size: Bytes once decompressed.
+        part: Where they lie on disk, None where no file holds them as they are.
     """
 
     stored: bytes | memoryview
     compressed: str | None
     size: int
+    part: FilePart | None = None
 
 
 class Artifact(msgspec.Struct, frozen=True):

@@ -13,11 +13,11 @@ from sassay.containers import limits
 from sassay.containers.decompress import check_expansion
 from sassay.containers.fatbin import FatbinEntry, find_fatbins
 from sassay.containers.fatbin_stream import stream_fatbins
-from sassay.containers.mapped import read_here_and_there, release
+from sassay.containers.mapped import identity, read_here_and_there, release
 from sassay.containers.names import cubin_names, ptx_names
 from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
-from sassay.model.artifact import Artifact, ArtifactKind, Packed, Source, SourceKind
+from sassay.model.artifact import Artifact, ArtifactKind, FilePart, Packed, Source, SourceKind
 from sassay.model.state import Diagnostic, Level
 from sassay.sources.entry import Withdrawn
 from sassay.sources.layouts import kind_of
@@ -153,7 +153,9 @@ def _read_fatbins(
             else:
                 return (yield from reading.finish(notes, bare=bare))
         notes.clear()
-    reading = _Reading(entry, kind, context)
+    # Asked before the file is opened: who maps it later sees whether it is still this one.
+    known = identity(entry.disk_path) if entry.disk_path is not None else None
+    reading = _Reading(entry, kind, context, known)
     data = memoryview(entry.load())
     if context.names is not None:
         read_here_and_there(data)
@@ -166,8 +168,15 @@ def _read_fatbins(
 class _Reading:
     """One file while its fatbin entries are read."""
 
-    def __init__(self, entry: Entry, kind: SourceKind, context: Context) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        kind: SourceKind,
+        context: Context,
+        known: tuple[int, ...] | None = None,
+    ) -> None:
         self._entry = entry
+        self._known = known
         self._kind = kind
         self._context = context
         self._listed: list[tuple[int, Listed]] = []
@@ -209,8 +218,13 @@ class _Reading:
             arch=fat.arch,
             digest=listed.digest,
             again=self._again,
-            packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size),
+            packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size, self._part(fat)),
         )
+
+    def _part(self, fat: FatbinEntry) -> FilePart | None:
+        if self._known is None or self._entry.disk_path is None:
+            return None
+        return FilePart(self._entry.disk_path, self._known, fat.offset)
 
     def _asked_for(self, fat: FatbinEntry, place: str) -> bool:
         """Whether an entry holds a kernel that somebody asks for; a bad one is read and said."""

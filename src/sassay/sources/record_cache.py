@@ -71,6 +71,10 @@ class RecordCache(Generic[T]):
         self._folder = folder / analyzer_version() / name if folder is not None else None
         self._decoder = msgspec.msgpack.Decoder(kind)
 
+    def holds(self, key: str) -> bool:
+        """Whether there is a record of a digest, damaged or not."""
+        return self._folder is not None and (self._folder / key).exists()
+
     def load(self, key: str) -> T | None:
         """The record of a digest, None where there is none that holds.
 
