@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.machine.flow import meeting_points
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -69,7 +67,7 @@ class _Flow:
         self._spaces = {"shared": 0, "local": 0}
         self._arrays = [0] * arrays
         self._decided = [0] * len(program.blocks)
-        meets = meeting_points(program.blocks)
+        meets = program.meets
         self._under = {
             at: _between(program.blocks, at, meets[at])
             for at in visited

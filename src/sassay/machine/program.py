@@ -8,7 +8,10 @@ the same program.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from sassay.machine.flow import meeting_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -213,6 +216,11 @@ class Program:
     cell: int = 1
     undefined: tuple[tuple[int, Op], ...] = ()
     gpu: Gpu = "h100"
+
+    @cached_property
+    def meets(self) -> tuple[int, ...]:
+        """For each block its immediate post-dominator."""
+        return meeting_points(self.blocks)
 
     @property
     def forms(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,9 @@ CHECKED_THREADS = 2048
 _AT_ONCE = 1 << 29
 """Thread-instructions of one call of compiled code, after which an interrupt is heard."""
 
-_PER_OP, _AFTER = 1_000_000, 2_000_000
-"""Thread-instructions that pay for compiling an operation, and for starting compiled code."""
+_PER_OP, _PER_LAUNCH = 400_000, 2_000_000
+"""Thread-instructions of the interpreter that pay for compiling an operation, and for a launch of
+compiled code: both cost about a millisecond or two, and it runs some hundred millions a second."""
 
 
 class Choice(StrEnum):
@@ -40,7 +42,7 @@ class Choice(StrEnum):
 
 
 class _LeftError(Exception):
-    """Compiled code does not run this launch; the message says why, for people."""
+    """Compiled code gave up."""
 
 
 class Backend:
@@ -68,6 +70,7 @@ class Backend:
         self._choice = choice
         self._checked = checked_threads
         self._translations = Translations()
+        self._known: dict[int, _Known] = {}
         self.reasons: dict[str, str] = {}
 
     def run(self, program: Program, launch: Launch) -> Result:
@@ -86,50 +89,81 @@ class Backend:
         """
         check_launch(program, launch)
         first = max(self._checked // launch.threads, min(self._checked, 1))
-        if self._choice is Choice.INTERPRETER or not available():
-            return run(program, launch)
-        if launch.blocks <= first * (1 if self._choice is Choice.COMPILED else 4):
-            return run(program, launch)
-        rest = _Compiled(self._translations, program, launch, first)
-        rest.forced = self._choice is Choice.COMPILED
-        why = ""
+        if launch.blocks <= first or not self._pays(program, launch):
+            return self._interpret(program, launch)
+        bytes_ = shared_bytes(program, launch)
+        translation = self._translations.get(program, launch.block, bytes_)
+        if isinstance(translation, str):
+            self.reasons[program.name] = translation
+            return structs.replace(run(program, launch), not_compiled=translation)
+        rest = _Compiled(translation, program, launch, first)
         try:
             result = run(program, launch, rest=rest)
             if result.trap is None:
+                self._note(program, launch, result)
                 return structs.replace(result, compiled_blocks=launch.blocks - first)
-        except _LeftError as error:
-            why = str(error)
+        except _LeftError:
+            pass
         # Where a grid traps first depends on how many blocks run together.
         again = run(program, launch)
-        if why and again.trap is None:
+        why = "" if again.trap else "it met something that only the interpreter follows"
+        if why:
             self.reasons[program.name] = why
-        return structs.replace(again, not_compiled="" if again.trap else why)
+        return structs.replace(again, not_compiled=why)
+
+    def _pays(self, program: Program, launch: Launch) -> bool:
+        """Whether compiled code is wanted, as far as what ran before tells."""
+        if self._choice is Choice.COMPILED:
+            return True
+        if self._choice is Choice.INTERPRETER or not available():
+            return False
+        ops = sum(len(each.ops) for each in program.blocks)
+        known = self._known.get(id(program))
+        spent, each = (0, ops) if known is None else (known.spent, known.of_thread)
+        expected = each * launch.blocks * launch.threads
+        if expected < _PER_LAUNCH:
+            return False
+        made = self._translations.known(program, launch.block, shared_bytes(program, launch))
+        return made or spent + expected >= _PER_OP * ops
+
+    def _interpret(self, program: Program, launch: Launch) -> Result:
+        result = run(program, launch)
+        self._note(program, launch, result)
+        return result
+
+    def _note(self, program: Program, launch: Launch, result: Result) -> None:
+        """Remembers how long a program runs."""
+        threads = launch.blocks * launch.threads
+        known = self._known.setdefault(id(program), _Known(program))
+        if threads:
+            known.of_thread = result.instructions / threads
+        if not result.compiled_blocks:
+            known.spent += result.instructions
+
+
+@dataclass
+class _Known:
+    """What ran of a program.
+
+    Attributes:
+        program: Held, so that its identity stays its own.
+        spent: Thread-instructions in the interpreter.
+        of_thread: Instructions of one thread, in the last launch.
+    """
+
+    program: Program
+    spent: int = 0
+    of_thread: float = 0.0
 
 
 class _Compiled:
     """The blocks of a launch that run in compiled code."""
 
-    forced = False
-
     def __init__(
-        self, translations: Translations, program: Program, launch: Launch, first: int
+        self, translation: Translation, program: Program, launch: Launch, first: int
     ) -> None:
         self.first = first
-        self._translations, self._program, self._launch = translations, program, launch
-
-    def _translation(self, counted: int) -> Translation:
-        program, launch = self._program, self._launch
-        bytes_ = shared_bytes(program, launch)
-        known = self._translations.known(program, launch.block, bytes_)
-        left = launch.blocks - self.first
-        expected = counted * left // max(self.first, 1)
-        ops = 0 if known else sum(len(each.ops) for each in program.blocks)
-        if not self.forced and expected < _AFTER + _PER_OP * ops:
-            raise _LeftError("")
-        found = self._translations.get(program, launch.block, bytes_)
-        if isinstance(found, str):
-            raise _LeftError(found)
-        return found
+        self._translation, self._program, self._launch = translation, program, launch
 
     def run(
         self, memory: GlobalMemory, param: Array, counted: int, ones: frozenset[int]
@@ -140,7 +174,7 @@ class _Compiled:
             self._program,
             launch,
             memory,
-            self._translation(counted),
+            self._translation,
             param=param,
             shared_bytes=shared_bytes(self._program, launch),
             ones=ones,
@@ -149,5 +183,5 @@ class _Compiled:
         step = max(_AT_ONCE // each, 1)
         for first in range(self.first, launch.blocks, step):
             if not execution.run(first, min(first + step, launch.blocks)):
-                raise _LeftError("it met something that only the interpreter follows")
+                raise _LeftError
         return execution

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sassay.machine.errors import MissingForm
-from sassay.machine.flow import bits_of, ends_of, meeting_points
+from sassay.machine.flow import bits_of, ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def analyse(program: Program) -> Divergence:
         MissingForm: Parted code leaves at several places.
     """
     blocks = program.blocks
-    meets = meeting_points(blocks)
+    meets = program.meets
     varying = {slot for name, slot in program.specials.items() if name.startswith(_BY_LANE)}
     parted: set[int] = set()
     branches: set[int] = set()
