@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.hardware import matrix_probes
+from bench.hardware import copy_probes, matrix_probes
 from sassay.machine.hardware.words import WIDTHS
 
 if TYPE_CHECKING:
@@ -266,6 +267,16 @@ def matrices() -> list[Kernel]:
         )
         for special in (False, True)
     ]  # fmt: skip
+    found.append(
+        Kernel(
+            "matmul", "matmul_by_host_descriptors",
+            {"a": "tensordesc<bf16[128, 64]>", "b": "tensordesc<bf16[64, 128]>",
+             "c": "tensordesc<bf16[128, 128]>", "k": "i32"},
+            {"TILE_M": 128, "TILE_N": 128, "TILE_K": 64}, (4, 4),
+            [bf16(m, 512), bf16(512, n, seed=2), zeros("uint16", m, n), value(512)], [10],
+            archs=(90,), warps=8, aligned=("k",),
+        )
+    )  # fmt: skip
     for kind in ("fp8e4nv", "fp8e5"):
         for out in ("fp32", "bf16"):
             types = pointers(kind, "a_ptr", "b_ptr") | pointers(out, "c_ptr")
@@ -338,6 +349,21 @@ def _inline(each: Any) -> str:
     return json.dumps(each)
 
 
+def _with_maps(kernel: Kernel, metadata: Any) -> list[Described]:
+    """The arguments, where a tensor descriptor is a map, its sizes and its strides."""
+    metas = iter(metadata.tensordesc_meta or ())
+    found: list[Described] = []
+    for kind, argument in zip(kernel.types.values(), kernel.arguments, strict=True):
+        if not kind.startswith("tensordesc"):
+            found.append(argument)
+            continue
+        meta, shape = next(metas), argument["shape"]
+        found.append(argument | {"box": meta["block_size"], "swizzle": 16 << meta["swizzle"]})
+        strides = [math.prod(shape[at + 1 :]) for at in range(len(shape))]
+        found += [value(each) for each in (*shape, *strides)]
+    return found
+
+
 def write_kernel(folder: Path, kernel: Kernel, arch: int) -> None:
     """Writes a kernel with its launch."""
     built = compiled(kernel, arch)
@@ -347,7 +373,7 @@ def write_kernel(folder: Path, kernel: Kernel, arch: int) -> None:
         blocks *= each
     scratch = built.metadata.global_scratch_size * blocks
     params = built.asm["ptx"].split(".visible .entry", 1)[1].split(")", 1)[0].count(".param")
-    arguments = list(kernel.arguments)
+    arguments = _with_maps(kernel, built.metadata)
     if params > len(arguments):
         arguments.append(zeros("uint8", scratch) if scratch else {"make": "null"})
     arguments += [{"make": "null"}] * (params - len(arguments))
@@ -387,6 +413,12 @@ def write_probe(folder: Path, probe: matrix_probes.Probe) -> None:
     (folder / f"{probe.name}.toml").write_text(_toml(launch), encoding="utf-8")
 
 
+def write_copy(folder: Path, probe: copy_probes.CopyProbe) -> None:
+    """Writes a kernel of one tensor copy, with boxes over every edge of the tensor."""
+    (folder / f"{probe.name}.ptx").write_text(copy_probes.ptx(probe), encoding="utf-8")
+    (folder / f"{probe.name}.toml").write_text(_toml(copy_probes.launch(probe)), encoding="utf-8")
+
+
 def main() -> None:
     """Writes all."""
     folder = Path(sys.argv[1])
@@ -397,6 +429,8 @@ def main() -> None:
             print(kernel.name or kernel.function, arch, flush=True)
     for probe in matrix_probes.PROBES:
         write_probe(folder, probe)
+    for copy in copy_probes.PROBES:
+        write_copy(folder, copy)
 
 
 if __name__ == "__main__":

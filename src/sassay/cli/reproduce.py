@@ -47,7 +47,12 @@ def reproduce_command(
     from sassay.cli.kernels import KernelFinder
     from sassay.cli.output import write_stdout, write_whole
     from sassay.errors import UsageError
-    from sassay.machine.hardware.reproduce import Reproduction, read_argument, script
+    from sassay.machine.hardware.reproduce import (
+        Reproduction,
+        read_argument,
+        script,
+        wants_shared,
+    )
 
     with KernelFinder(Path()) as finder:
         known = finder.kernels(origin, [kernel])
@@ -65,6 +70,11 @@ def reproduce_command(
     threads = _counts(block, "--block") if block else code.block
     if threads is None:
         raise UsageError(f"nothing says how many threads {code.symbol} wants", hint="give --block")
+    if shared is None and not code.shared and wants_shared(code.text, code.symbol, origin):
+        raise UsageError(
+            f"nothing says how many bytes of dynamic shared memory {code.symbol} wants",
+            hint="give --shared",
+        )
     given = [read_argument(each, at) for at, each in enumerate(arg or [], 1)]
     text = script(
         Reproduction(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from tests.machine.harness import launch
 
+from sassay.errors import UsageError
 from sassay.machine import TensorMap, load_program, run
 from sassay.machine.launch import Launch
 
@@ -177,3 +179,34 @@ def test_arrivals_turn_the_phase() -> None:
         "[%r1], COUNT", "[%r1+8], 1").replace(".b64 bar;", ".b64 bar[2];")).trap  # fmt: skip
     assert absent is not None
     assert "holds no mbarrier" in absent.message
+
+
+def test_rows_start_at_multiples_of_16_bytes() -> None:
+    """An H100 calls the others an illegal instruction."""
+    given = TensorMap(np.zeros((40, 64), np.uint16), (8, 64), 128)
+    launched = Launch(1, 64, [given, np.zeros((64, 8), np.uint16), 4, 0])
+    result = run(load_program(MAPPED), launched)
+    assert result.trap is not None
+    assert result.trap.kind == "misaligned"
+
+
+def test_what_lies_outside_is_the_nan_of_an_h100() -> None:
+    for dtype in (np.float16, np.float32, np.uint16):
+        inner = 128 // np.dtype(dtype).itemsize
+        given = TensorMap(np.zeros((40, 64), dtype), (8, inner), 128, nan_fill=True)
+        launched = Launch(1, 64, [given, np.zeros((64, 8), np.uint16), 0, 40])
+        result = run(load_program(MAPPED), launched)
+        assert result.arrays[1] is not None
+        assert (result.arrays[1] == 0x7FF7).all()
+
+
+def test_maps_that_the_driver_refuses() -> None:
+    for array, box, swizzle in (
+        (np.zeros((40, 64), np.uint16), (8, 64), 64),
+        (np.zeros((40, 60), np.uint16), (8, 8), 16),
+        (np.zeros((40, 64), np.uint16), (8, 4), 16),
+        (np.zeros((400, 64), np.uint16), (257, 8), 16),
+    ):
+        launched = Launch(1, 64, [TensorMap(array, box, swizzle), np.zeros(512, np.uint16), 0, 0])
+        with pytest.raises(UsageError, match="tensor map"):
+            run(load_program(MAPPED), launched)

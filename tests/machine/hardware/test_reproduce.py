@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sassay.errors import UsageError
-from sassay.machine.hardware.reproduce import Reproduction, read_argument, script
+from sassay.machine.hardware.reproduce import Reproduction, read_argument, script, wants_shared
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 
@@ -57,3 +57,16 @@ def test_arguments_that_do_not_fit() -> None:
     for wrong in ("bf17:3", "bf16", "zeros-f32:", "x"):
         with pytest.raises(UsageError, match="argument"):
             read_argument(wrong, 1)
+
+
+def test_shared_memory_that_a_module_does_not_size() -> None:
+    text = """.version 8.3
+.target sm_80
+.address_size 64
+.extern .shared .align 16 .b8 pool[];
+.visible .entry uses() { .reg .b32 %r<2>; mov.u32 %r1, pool; ret; }
+.visible .entry leaves() { .reg .b32 %r<2>; mov.u32 %r1, 1; ret; }
+"""
+    assert wants_shared(text, "uses", "m.ptx")
+    assert not wants_shared(text, "leaves", "m.ptx")
+    assert not wants_shared(text.replace("pool[]", "pool[4]"), "uses", "m.ptx")

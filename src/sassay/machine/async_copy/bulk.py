@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from sassay.machine.operands import Operand
     from sassay.machine.types import Array
 
+_NAN = (0x7FF7).to_bytes(2, "little")
+"""What an H100 fills with, for every type of floats."""
 _LOAD = re.compile(
     r"cp\.async\.bulk\.tensor\.([1-5])d\.shared::(?:cta|cluster)\.global(?:\.tile)?"
     r"\.mbarrier::complete_tx::bytes(?:\.L2::cache_hint)?",
@@ -119,7 +121,7 @@ def _load(binder: Binder, operands: list[Operand]) -> Lowered:
         values = (in_shared(to(lanes)), source(lanes), size(lanes), in_shared(barrier(lanes)))
         for block, start, place, count, at in each_thread(lanes, active, *values):
             window = _stretch(lanes, memory, place, count)
-            data = memory.contents.gather(window.shape, window.element, window, 0)
+            data = memory.contents.gather(window.shape, window.element, window, b"\0")
             _launch(lanes, memory, (block, at), (start, None), data)
 
     return Lowered(run)
@@ -233,8 +235,15 @@ def _box_bytes(found: Map) -> int:
     return int(np.prod(found.box)) * found.element
 
 
-def _overlap(found: Map, start: list[int]) -> tuple[list[slice], list[slice]] | None:
-    """What of the box lies in the tensor: slices of the box, and of the tensor; slowest first."""
+def _overlap(lanes: Lanes, found: Map, start: list[int]) -> tuple[list[slice], list[slice]] | None:
+    """What of the box lies in the tensor: slices of the box, and of the tensor; slowest first.
+
+    Raises:
+        TrapError: The box starts where none may: an H100 calls that an illegal instruction.
+    """
+    if start[0] * found.element % CHUNK:
+        message = f"a tensor copy from byte {start[0] * found.element} of its rows on, not a "
+        raise TrapError("misaligned", f"{message}multiple of {CHUNK}", None, lanes)
     box, tensor = [], []
     for at, length, size in zip(start, found.box, found.shape, strict=True):
         low, high = max(at, 0), min(at + length, size)
@@ -247,7 +256,7 @@ def _overlap(found: Map, start: list[int]) -> tuple[list[slice], list[slice]] | 
 
 def _window(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Window | None:
     """The part of a box that lies in the tensor, None if none does."""
-    overlap = _overlap(found, start)
+    overlap = _overlap(lanes, found, start)
     if overlap is None:
         return None
     box, tensor = overlap
@@ -269,8 +278,7 @@ def _gather(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Array
     if found.box[0] * found.element % CHUNK:
         message = f"a box whose rows have {found.box[0] * found.element} bytes"
         raise TrapError("tensor-map", message, None, lanes)
-    # The NaN of hardware here has all bits but the sign and the lowest mantissa bits open.
-    fill = 0xFF if found.fills else 0
+    fill = _NAN if found.fills else b"\0"
     window = _window(lanes, memory, found, start)
     return memory.contents.gather(found.box[::-1], found.element, window, fill)
 

@@ -7,6 +7,7 @@ array of *elements*, one for each place, that only the contents look into.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,16 +117,20 @@ class Contents:
         """The elements at places, counted in chunks."""
         return np.take(owned.data.view(UNITS[CHUNK]), places)
 
-    def gather(self, box: tuple[int, ...], element: int, window: Window | None, fill: int) -> Array:
+    def gather(
+        self, box: tuple[int, ...], element: int, window: Window | None, fill: bytes
+    ) -> Array:
         """Reads a box, as chunks.
 
         Args:
             box: Its shape, in elements of the tensor.
             element: Bytes of one.
             window: What of it lies in the tensor; None for nothing.
-            fill: Each byte of the rest.
+            fill: What the rest repeats.
         """
-        data = np.full((*box, element), fill, np.uint8)
+        size = prod(box) * element
+        data = np.frombuffer(fill * -(-size // len(fill)), np.uint8)[:size].copy()
+        data = data.reshape(*box, element)
         if window is not None:
             data[window.inside] = window.bytes()
         return data.reshape(-1).view(UNITS[CHUNK])

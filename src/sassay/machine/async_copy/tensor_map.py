@@ -107,7 +107,7 @@ class TensorMap:
         array: Its last dimension is the fastest and has no gaps; numpy has no bfloat16: uint16.
         box: Elements of a copy in each dimension of the array.
         swizzle: Bytes of a swizzled row: 128, 64, 32, or 16 for none.
-        nan_fill: What lies outside reads as NaN, not as zero.
+        nan_fill: What lies outside reads as NaN, not as zero; uint16 is then bfloat16.
     """
 
     array: NDArray[Any]
@@ -133,6 +133,16 @@ class TensorMap:
             )
         if array.strides[-1] != array.itemsize or self.swizzle not in SWIZZLES:
             raise UsageError("the last dimension of a tensor map has no gaps; swizzle 16 to 128")
+        row = self.box[-1] * array.itemsize
+        if row % 16 or any(each % 16 for each in array.strides[:-1]):
+            raise UsageError("rows and strides of a tensor map have multiples of 16 bytes")
+        if not all(1 <= each <= 256 for each in self.box) or (
+            self.swizzle > 16 and row > self.swizzle
+        ):
+            raise UsageError(
+                f"a tensor map with a box of {self.box}, swizzled by {self.swizzle} bytes",
+                hint="1 to 256 elements each, and rows no longer than what is swizzled",
+            )
         gap = [0] * (MAX_RANK - rank)
         strides = [int(each) for each in array.strides[-2::-1]]
         return _LAYOUT.pack(

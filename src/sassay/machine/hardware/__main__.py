@@ -14,7 +14,7 @@ import msgspec
 
 from sassay.errors import SassayError
 from sassay.machine.hardware.compare import Outcome, compare
-from sassay.machine.hardware.driver import Device
+from sassay.machine.hardware.worker import Worker
 from sassay.machine.matrix.rules import GPUS, gpu_of
 
 
@@ -44,9 +44,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
     options = parser.parse_args()
     try:
-        device = Device()
-        gpu = options.gpu or gpu_of(device.arch)
-        report = compare(options.folder, device, gpu, progress=_say)
+        with Worker() as worker:
+            gpu = options.gpu or gpu_of(worker.arch)
+            report = compare(options.folder, worker, gpu, progress=_say)
     except SassayError as error:
         sys.stderr.write(f"{error}\n")
         return 2

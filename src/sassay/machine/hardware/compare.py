@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
 
 from sassay.errors import SassayError
 from sassay.machine.hardware.cases import Case, read_cases
-from sassay.machine.hardware.run import assemble, run_on_gpu
+from sassay.machine.hardware.run import assemble
 from sassay.machine.load import load_program
 from sassay.machine.numeric import Label
 from sassay.machine.run import run
@@ -18,8 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sassay.machine.hardware.driver import Device
+    from sassay.machine.hardware.run import Arrays, HasParameters
+    from sassay.machine.launch import Launch
     from sassay.machine.matrix.rules import Gpu
+
+
+class Device(Protocol):
+    """A GPU, such as `worker.Worker`."""
+
+    name: str
+    arch: str
+    driver: str
+
+    def run(self, entry: HasParameters, image: bytes, launch: Launch) -> Arrays:
+        """Runs a launch."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -116,7 +128,7 @@ def _both(case: Case, device: Device, gpu: Gpu) -> Outcome:
         result = run(program, case.launch)
         if result.trap is not None:
             return Outcome(case.name, None, (), 0, 0, problem=str(result.trap))
-        arrays = run_on_gpu(program, assemble(case.text, device), case.launch, device)
+        arrays = device.run(program, assemble(case.text, device.arch), case.launch)
     except SassayError as error:
         return Outcome(case.name, None, (), 0, 0, problem=str(error))
     outputs = differing = 0

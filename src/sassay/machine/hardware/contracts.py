@@ -48,7 +48,7 @@ class GpuRunner:
         """
         image = self._images.get(kernel.text)
         if image is None:
-            image = self._images[kernel.text] = assemble(kernel.text, self.device)
+            image = self._images[kernel.text] = assemble(kernel.text, self.device.arch)
         program = kernel.program
         arrays = run_on_gpu(program, image, launch, self.device)
         forms = {form: label for block in program.blocks for form, label in block.forms}

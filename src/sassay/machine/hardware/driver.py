@@ -6,6 +6,7 @@ Source: "CUDA Driver API", modules "Module Management", "Memory Management", "Ex
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sassay.errors import SassayError
@@ -28,6 +29,10 @@ _ERROR_LOG, _ERROR_LOG_SIZE = 5, 6
 
 class DeviceError(SassayError):
     """A GPU could not be used, or refused a module or a launch."""
+
+    def __reduce__(self) -> tuple[partial[DeviceError], tuple[str]]:
+        """Another process raises it as it is."""
+        return partial(DeviceError, hint=self.hint), (self.message,)
 
 
 class Function:

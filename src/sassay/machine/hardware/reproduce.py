@@ -11,6 +11,7 @@ from sassay.errors import UsageError
 from sassay.isa.ptx import read_module
 
 _ARRAY = re.compile(r"(\w+):(\d+(?:x\d+)*)", re.ASCII)
+_DYNAMIC = re.compile(r"\.extern\s+\.shared\s[^;]*?([\w$]+)\s*\[\s*\]", re.ASCII)
 _SHORT = {
     "f16": "float16",
     "f32": "float32",
@@ -82,6 +83,22 @@ def read_argument(text: str, seed: int) -> dict[str, Any]:
         words = {"bf16": "uint16", "e4m3": "uint8"}
         return {"make": "zeros", "shape": shape, "dtype": words.get(kind) or _SHORT[kind]}
     return {"make": _SHORT.get(kind, kind), "shape": shape, "seed": seed}
+
+
+def wants_shared(text: str, entry: str, origin: str) -> bool:
+    """Whether an entry uses dynamic shared memory, of which a module does not say how much.
+
+    Args:
+        text: The module.
+        entry: Name of the entry.
+        origin: In errors.
+    """
+    names = _DYNAMIC.findall(text)
+    found = read_module(text, artifact=origin).entry(entry)
+    if found is None or not names:
+        return False
+    mentions = re.compile("|".join(rf"(?<![\\w$%]){re.escape(name)}(?![\\w$])" for name in names))
+    return any(mentions.search(each.operands) for each in found.instructions)
 
 
 def check_arguments(made: Reproduction) -> None:
@@ -176,7 +193,7 @@ def on_gpu(program, launch):
 
     device = Device()
     print(f"GPU: {{device.name}} ({{device.arch}})")
-    return run_on_gpu(program, assemble(PTX, device), launch, device)
+    return run_on_gpu(program, assemble(PTX, device.arch), launch, device)
 
 
 def show(arrays):

@@ -8,9 +8,10 @@ import struct
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sassay.errors import UsageError
 from sassay.machine.async_copy.tensor_map import SWIZZLES, TensorMap
@@ -19,20 +20,35 @@ from sassay.machine.launch import Launch, Pointer
 from sassay.machine.run import bytes_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from sassay.isa.ptx.syntax import Parameter
     from sassay.machine.launch import Argument
-    from sassay.machine.program import Program
+
+
+class HasParameters(Protocol):
+    """An entry, as far as a launch needs to know it."""
+
+    @property
+    def name(self) -> str:
+        """Of the entry."""
+
+    @property
+    def params(self) -> tuple[Parameter, ...]:
+        """Formal parameters."""
+
+
+Arrays = tuple[NDArray[Any] | None, ...]
+"""By argument position: the array after a run, None for a scalar."""
 
 _DRIVER_TYPES = {"u1": 0, "u2": 1, "u4": 2, "i4": 3, "u8": 4, "i8": 5, "f2": 6, "f4": 7, "f8": 8}
+_BFLOAT16 = 9
 
 
-def assemble(text: str, device: Device, *, contract: bool = False) -> bytes:
+def assemble(text: str, arch: str, *, contract: bool = False) -> bytes:
     """What the GPU loads: a cubin of `ptxas`, with PTX as it is written.
 
     Args:
         text: The module.
-        device: That it is for.
+        arch: Of the GPU that it is for, such as `sm_90`.
         contract: Let ptxas fuse products and sums that have no `.rn`.
 
     Raises:
@@ -44,7 +60,7 @@ def assemble(text: str, device: Device, *, contract: bool = False) -> bytes:
             "no ptxas on PATH: the driver's own compiler fuses products and sums",
             hint="add the bin folder of a CUDA toolkit, or of Triton's NVIDIA backend",
         )
-    target = device.arch + ("a" if "_90a" in text.split(".target", 1)[-1][:40] else "")
+    target = arch + ("a" if "_90a" in text.split(".target", 1)[-1][:40] else "")
     with tempfile.TemporaryDirectory() as folder:
         source, cubin = Path(folder, "module.ptx"), Path(folder, "module.cubin")
         source.write_text(text, encoding="utf-8")
@@ -57,46 +73,38 @@ def assemble(text: str, device: Device, *, contract: bool = False) -> bytes:
         return cubin.read_bytes()
 
 
-def run_on_gpu(
-    program: Program, image: bytes, launch: Launch, device: Device
-) -> tuple[NDArray[Any] | None, ...]:
+def run_on_gpu(entry: HasParameters, image: bytes, launch: Launch, device: Device) -> Arrays:
     """Runs an entry on a GPU.
 
     Args:
-        program: The entry as the machine knows it: its name and parameters.
+        entry: Its name and parameters.
         image: What `assemble` gave.
         launch: How many threads, with which arguments.
-        device: The GPU.
-
-    Returns:
-        By argument position: the array after the run, None for a scalar.
+        device: The GPU. After a kernel has failed on it nothing else runs in this process.
 
     Raises:
         DeviceError: The GPU refuses, or the kernel failed.
         UsageError: The launch does not fit the entry.
     """
-    if len(launch.arguments) != len(program.params):
-        raise UsageError(f"{program.name} takes {len(program.params)} arguments")
-    function = device.load(image, program.name, shared=launch.shared)
+    if len(launch.arguments) != len(entry.params):
+        raise UsageError(f"{entry.name} takes {len(entry.params)} arguments")
+    function = device.load(image, entry.name, shared=launch.shared)
     places: dict[int, tuple[int, NDArray[Any]]] = {}
-    try:
-        parameters = [
-            _parameter(program, index, given, device, places)
-            for index, given in enumerate(launch.arguments)
-        ]
-        if launch.blocks:
-            device.launch(function, launch.grid, launch.block, parameters, shared=launch.shared)
-        found: dict[int, NDArray[Any]] = {}
-        for key, (place, array) in places.items():
-            result = np.empty(array.nbytes, np.uint8)
-            device.download(place, result)
-            found[key] = result.view(array.dtype).reshape(array.shape)
-        arrays = [_array_of(each) for each in launch.arguments]
-        return tuple(None if each is None else found[id(each)] for each in arrays)
-    finally:
-        for place, _ in places.values():
-            device.free(place)
-        function.unload()
+    parameters = [
+        _parameter(entry, index, given, device, places)
+        for index, given in enumerate(launch.arguments)
+    ]
+    if launch.blocks:
+        device.launch(function, launch.grid, launch.block, parameters, shared=launch.shared)
+    found: dict[int, NDArray[Any]] = {}
+    for key, (place, array) in places.items():
+        result = np.empty(array.nbytes, np.uint8)
+        device.download(place, result)
+        found[key] = result.view(array.dtype).reshape(array.shape)
+        device.free(place)
+    function.unload()
+    arrays = [_array_of(each) for each in launch.arguments]
+    return tuple(None if each is None else found[id(each)] for each in arrays)
 
 
 def _array_of(given: Argument) -> NDArray[Any] | None:
@@ -106,15 +114,15 @@ def _array_of(given: Argument) -> NDArray[Any] | None:
 
 
 def _parameter(
-    program: Program,
+    entry: HasParameters,
     index: int,
     given: Argument,
     device: Device,
     places: dict[int, tuple[int, NDArray[Any]]],
 ) -> bytes:
-    array, param = _array_of(given), program.params[index]
+    array, param = _array_of(given), entry.params[index]
     if array is None or (isinstance(given, np.ndarray) and param.size is not None):
-        return bytes_of(param, given, f"argument {index} of {program.name}")
+        return bytes_of(param, given, f"argument {index} of {entry.name}")
     if id(array) not in places:
         content = np.ascontiguousarray(array)
         place = device.allocate(content.nbytes)
@@ -129,8 +137,11 @@ def _parameter(
 def _encode(given: TensorMap, place: int, device: Device) -> bytes:
     array, rank = given.array, given.array.ndim
     strides = [int(each) for each in array.strides[-2::-1]] or [0]
+    kind = _DRIVER_TYPES[array.dtype.str[1:]]
+    if given.nan_fill and array.dtype == np.uint16:
+        kind = _BFLOAT16
     return device.encode_tensor_map(
-        _DRIVER_TYPES[array.dtype.str[1:]],
+        kind,
         rank,
         ctypes.c_uint64(place),
         (ctypes.c_uint64 * rank)(*array.shape[::-1]),

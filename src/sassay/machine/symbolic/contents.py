@@ -114,14 +114,16 @@ class SymbolicContents(Contents):
         """The elements at places, counted in chunks."""
         return self._at(owned.data, places * CHUNK, CHUNK)
 
-    def gather(self, box: tuple[int, ...], element: int, window: Window | None, fill: int) -> Array:
+    def gather(
+        self, box: tuple[int, ...], element: int, window: Window | None, fill: bytes
+    ) -> Array:
         """Reads a box, as chunks."""
         inner = None
         if window is not None:
             inner = self._at(window.held.data, window.offsets(), element)
         unit = min(element, _WIDEST) if inner is None else _unit(inner)
         found = np.zeros(box, _record(element, unit))
-        found["bits"] = int.from_bytes(bytes([fill]) * unit, "little")
+        found["bits"] = int.from_bytes((fill * unit)[:unit], "little")
         if window is not None:
             found[window.inside] = inner
         return _grouped(found, (-1,), CHUNK)
