@@ -56,14 +56,8 @@ def update_of(how: str, kind: str, *, flush: bool) -> Update | None:
         return None
     rounding = ".rn" if how == "add" else ""
     ftz = ".ftz" if flush and kind == "f32" else ""
-    kernel = resolve(f"{how}{rounding}{ftz}.{kind}", 1)
-
-    def floating(old: Array, new: Array, _other: Array | None) -> Array:
-        result = kernel.run(old, new)
-        assert not isinstance(result, tuple)  # noqa: S101 - sums give one array
-        return result
-
-    return floating
+    run_float = resolve(f"{how}{rounding}{ftz}.{kind}", 1).single
+    return lambda old, new, _other: run_float(old, new)
 
 
 def apply(

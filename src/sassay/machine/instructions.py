@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sassay.machine.lanes import Lanes
     from sassay.machine.memory import Memory
     from sassay.machine.numeric import Kernel
-    from sassay.machine.numeric.kernel import Function
+    from sassay.machine.numeric.kernel import Function, Single
     from sassay.machine.program import Fetch, Run
 
 IGNORED = frozenset(
@@ -64,20 +64,20 @@ def compute(
         stores.append(binder.write_slot(binder.names.slots.special(CARRY, 1)))
     if kernel.carries or len(kernel.results) > 1:
         return _several(function, fetches, stores), kernel
-    return _single(function, fetches, stores[0]), kernel
+    return _single(cast("Single", function), fetches, stores[0]), kernel
 
 
-def _single(function: Function, fetches: list[Fetch], store: Store) -> Run:
+def _single(function: Single, fetches: list[Fetch], store: Store) -> Run:
     # Written out by the number of sources, since this is what runs most.
     if len(fetches) == 1:
         (one,) = fetches
-        return lambda lanes, _m, where: store(lanes, function(one(lanes)), where)  # type: ignore[arg-type]
+        return lambda lanes, _m, where: store(lanes, function(one(lanes)), where)
     if len(fetches) == 2:
         one, two = fetches
-        return lambda lanes, _m, where: store(lanes, function(one(lanes), two(lanes)), where)  # type: ignore[arg-type]
+        return lambda lanes, _m, where: store(lanes, function(one(lanes), two(lanes)), where)
 
     def run(lanes: Lanes, _memory: Memory, where: Array | None) -> None:
-        store(lanes, function(*(fetch(lanes) for fetch in fetches)), where)  # type: ignore[arg-type]
+        store(lanes, function(*(fetch(lanes) for fetch in fetches)), where)
 
     return run
 
@@ -334,7 +334,9 @@ def barrier(opcode: str, binder: Binder, operands: list[Operand]) -> Barrier:
         binder.write_slot(slot)
         binder.reads.append(slot)
         number = binder.fetch(number_operand, "u32")
-        return Barrier(number, count, True, aligned, parts[0], source, slot)  # noqa: FBT003 - it waits
+        return Barrier(
+            number, count, waits=True, aligned=aligned, reduce=parts[0], source=source, target=slot
+        )
     raise MissingForm(opcode)
 
 

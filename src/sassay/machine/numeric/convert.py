@@ -206,16 +206,12 @@ def _pack(form: Modifiers, target: str) -> Kernel:
     """Two float32 as a pair: the first source is the upper half."""
     half = target.removesuffix("x2")
     mode = form.pick("rn", "rz")
-    kernel = _float_to_float(form, half, "f32", mode or "rn")
+    one = _float_to_float(form, half, "f32", mode or "rn").single
     bits = TYPES[half].bits
     word = TYPES[target].dtype
 
     def run(a: Array, b: Array) -> Array:
-        parts = []
-        for source in (a, b):
-            value = kernel.run(source)
-            assert not isinstance(value, tuple)  # noqa: S101 - conversions give one array
-            parts.append(value.view(f"u{bits // 8}").astype(word))
+        parts = [one(source).view(f"u{bits // 8}").astype(word) for source in (a, b)]
         return (parts[0] << word.type(bits)) | parts[1]
 
     return Kernel(run, ("f32", "f32"), (target,))
@@ -224,19 +220,18 @@ def _pack(form: Modifiers, target: str) -> Kernel:
 def _repack(form: Modifiers, target: str, source: str) -> Kernel:
     """A pair of small floats as a pair of halves, or back."""
     form.pick("rn")
-    kernel = _float_to_float(form, target.removesuffix("x2"), source.removesuffix("x2"), "rn")
-    halves = [TYPES[each.removesuffix("x2")] for each in (source, target)]
+    halves = (target.removesuffix("x2"), source.removesuffix("x2"))
+    one = _float_to_float(form, *halves, "rn").single
+    into, origin = (TYPES[each] for each in halves)
     word = TYPES[target].dtype
 
     def run(a: Array) -> Array:
         parts = []
         for index in range(2):
-            shift = a.dtype.type(halves[0].bits * index)
-            value = (a >> shift).astype(f"u{halves[0].bits // 8}").view(halves[0].dtype)
-            done = kernel.run(value)
-            assert not isinstance(done, tuple)  # noqa: S101 - conversions give one array
-            parts.append(done.view(f"u{halves[1].bits // 8}").astype(word))
-        return parts[0] | (parts[1] << word.type(halves[1].bits))
+            shift = a.dtype.type(origin.bits * index)
+            value = (a >> shift).astype(f"u{origin.bits // 8}").view(origin.dtype)
+            parts.append(one(value).view(f"u{into.bits // 8}").astype(word))
+        return parts[0] | (parts[1] << word.type(into.bits))
 
     return Kernel(run, (source,), (target,))
 

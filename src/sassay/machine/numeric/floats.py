@@ -16,7 +16,7 @@ import numpy as np
 from sassay.machine.approximate import forms as unit
 from sassay.machine.numeric import directed
 from sassay.machine.numeric import rounding as r
-from sassay.machine.numeric.kernel import Function, Kernel, Label, Modifiers
+from sassay.machine.numeric.kernel import Kernel, Label, Modifiers, Single
 from sassay.machine.types import TYPES, Array
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def _saturate(value: Array) -> Array:
 
 
 def _steps(
-    run: Function, before: Callable[[Array], Array] | None, after: Sequence[Callable[..., Array]]
-) -> Function:
+    run: Single, before: Callable[[Array], Array] | None, after: Sequence[Callable[..., Array]]
+) -> Single:
     if before is None and not after:
         return run
 
@@ -43,13 +43,13 @@ def _steps(
         result = run(*(map(before, sources) if before else sources))
         for step in after:
             result = step(result)
-        return result  # type: ignore[return-value] # these functions give one array
+        return result
 
     return stepped
 
 
 def finished(
-    run: Function,
+    run: Single,
     kind: str,
     count: int,
     *,
@@ -110,7 +110,7 @@ def _widen(value: Array, kind: str) -> Array:
     return value.astype(np.float64)
 
 
-def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> Function:
+def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> Single:
     compute = _WIDE_OPS[base]
 
     def run(*sources: Array) -> Array:
@@ -139,7 +139,7 @@ def _clamped(value: Array, kind: str, *, sat: bool) -> Array:
     return _canonical16(bounded.astype(np.float16))
 
 
-def packed(run: Function, kind: str, count: int, label: Label = "exact") -> Kernel:
+def packed(run: Single, kind: str, count: int, label: Label = "exact") -> Kernel:
     """A kernel of a packed type out of the computation of its halves.
 
     Args:
@@ -156,15 +156,13 @@ def packed(run: Function, kind: str, count: int, label: Label = "exact") -> Kern
         parts = []
         for shift in (0, bits):
             taken = [(v >> whole.type(shift)).astype(word).view(half) for v in sources]
-            result = run(*taken)
-            assert not isinstance(result, tuple)  # noqa: S101 - halves give one array
-            parts.append(result.view(word).astype(whole))
+            parts.append(run(*taken).view(word).astype(whole))
         return parts[0] | (parts[1] << whole.type(bits))
 
     return Kernel(both, (kind,) * count, (kind,), label)
 
 
-def _directed(base: str, mode: str) -> Function:
+def _directed(base: str, mode: str) -> Single:
     compute = _WIDE_OPS[base]
 
     def run(*sources: Array) -> Array:
@@ -185,7 +183,7 @@ def _all_positive_zero(base: str, sources: tuple[Array, ...]) -> Array:
     return ~np.signbit(left) & ~np.signbit(right) & (right == 0)
 
 
-_NEAREST32: dict[str, Function] = {
+_NEAREST32: dict[str, Single] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
@@ -219,7 +217,7 @@ def arithmetic(form: Modifiers, kind: str) -> Kernel:
     if kind in {"f32", "f32x2"}:
         run = _NEAREST32[base] if mode == "rn" else _directed(base, mode)
         kernel = finished(run, "f32", count, ftz=ftz, sat=sat, relu=relu)
-        return kernel if kind == "f32" else packed(kernel.run, kind, count)
+        return kernel if kind == "f32" else packed(kernel.single, kind, count)
     if mode != "rn" or (ftz and "bf16" in kind):
         raise form.missing()
     half = _half(base, kind.removesuffix("x2"), ftz=ftz, sat=sat, relu=relu)
@@ -349,7 +347,7 @@ def extreme(form: Modifiers, kind: str) -> Kernel:
         if plain == "f64" and ftz:
             raise form.missing()
         kernel = finished(run, plain, 2, ftz=ftz)
-        return packed(kernel.run, kind, 2) if kind != plain else kernel
+        return packed(kernel.single, kind, 2) if kind != plain else kernel
     if ftz:
         raise form.missing()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from sassay.machine.errors import MissingForm
 from sassay.machine.types import Array
@@ -19,6 +19,8 @@ GPU.
 """
 
 Function = Callable[..., Array | tuple[Array, ...]]
+Single = Callable[..., Array]
+"""The function of a kernel with one result and no carry."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Kernel:
     carries: frozenset[str] = frozenset()
     loose: Function | None = None
     measured: str | None = None
+
+    @property
+    def single(self) -> Single:
+        """`run` of a kernel with one result and no carry."""
+        return cast("Single", self.run)
 
 
 class Modifiers:
