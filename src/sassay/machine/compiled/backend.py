@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import structs
 
@@ -39,6 +39,14 @@ class Choice(StrEnum):
     AUTO = "auto"
     INTERPRETER = "interpreter"
     COMPILED = "compiled"
+
+
+class HasProgram(Protocol):
+    """A kernel."""
+
+    @property
+    def program(self) -> Program:
+        """The entry, lowered."""
 
 
 class _LeftError(Exception):
@@ -110,6 +118,10 @@ class Backend:
         if why:
             self.reasons[program.name] = why
         return structs.replace(again, not_compiled=why)
+
+    def runs(self, kernel: HasProgram, launch: Launch) -> Result:
+        """Runs a launch of a kernel; what `parity.Sides` is given."""
+        return self.run(kernel.program, launch)
 
     def _pays(self, program: Program, launch: Launch) -> bool:
         """Whether compiled code is wanted, as far as what ran before tells."""
