@@ -84,7 +84,8 @@ class RawDisassembler:
         option: What `--binary` gets, such as `SM90a`.
         workers: Processes at a time.
         base_seconds: Time that any call may take; a batch gets one second more per 1,000 words.
-        far: Made-up words are read, whose targets can be anywhere in 50 bits.
+        made_up: No compiler wrote these words: targets can be anywhere in 50 bits, and nearly every
+            batch has words that are refused, so which ones is asked first.
         batch_words: Most words of one call.
     """
 
@@ -92,10 +93,11 @@ class RawDisassembler:
     option: str
     workers: int = field(default_factory=lambda: min(os.cpu_count() or 1, 8))
     base_seconds: float = 60.0
-    far: bool = False
+    made_up: bool = False
     batch_words: int = BATCH_WORDS
     _alive: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _answered: bool = False
 
     def stop(self) -> None:
         """End every nvdisasm of this object, whichever thread waits for it, and start no more."""
@@ -115,6 +117,10 @@ class RawDisassembler:
         results: list[list[str | None]] = [[] for _ in batches]
         failed: list[tuple[int, bytes]] = []
         with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
+            if self.made_up:
+                return [
+                    text for batch in batches for text in self._repair(batch, b"", Path(folder))
+                ]
             for index, outcome in self._run(batches, Path(folder)):
                 lines = self._lines(outcome, len(batches[index]))
                 if lines is None:
@@ -157,6 +163,8 @@ class RawDisassembler:
 
     def _check_answers(self, folder: Path) -> None:
         """Tell a refused word from a program that answers nothing at all."""
+        if self._answered:
+            return
         outcome = self._run_one(np.array([_NOP], dtype="<u8"), folder)
         if self._lines(outcome, 1) is None:
             raise self._failure(outcome)
@@ -251,7 +259,9 @@ class RawDisassembler:
         return outcome
 
     def _lines(self, outcome: _Outcome, count: int) -> list[str | None] | None:
-        return _lines(outcome, count, _FAR_TARGET if self.far else _TARGET)
+        lines = _lines(outcome, count, _FAR_TARGET if self.made_up else _TARGET)
+        self._answered |= lines is not None
+        return lines
 
     def _failure(self, outcome: _Outcome) -> ToolError:
         said = outcome.stderr.decode("utf-8", "replace").strip().splitlines()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sassay.errors import SassayError
 from sassay.isa.sass import tables
-from sassay.isa.sass.learn.run import learn_all
+from sassay.isa.sass.learn.run import WORKERS, learn_all
 
 DEFAULT_OUT = Path(tables.__file__).parent / "data"
 
@@ -22,10 +22,17 @@ def main() -> int:
     parser.add_argument(
         "--offline", action="store_true", help="no download, so nothing for sm_70 and sm_72"
     )
+    parser.add_argument("--jobs", type=int, default=WORKERS, help="groups at a time")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
-            learn_all(options.out, options.arch, Path(folder), download=not options.offline)
+            learn_all(
+                options.out,
+                options.arch,
+                Path(folder),
+                download=not options.offline,
+                jobs=options.jobs,
+            )
     except SassayError as error:
         sys.stderr.write(f"{error}\n")
         return 2

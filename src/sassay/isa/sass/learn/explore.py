@@ -333,7 +333,12 @@ class Explorer:
     ) -> list[int]:
         result: list[int] = []
         index_of = opcode.indexer()
+        before, first = -1, 0
         for start, change in changes:
+            if start != before:
+                before, first = start, index_of(start)
+            if first ^ change in known:
+                continue
             word = self._with(opcode, start, change)
             index = index_of(word)
             if index not in known:

@@ -30,8 +30,8 @@ AMBIGUOUS: dict[str, tuple[int, ...]] = dict.fromkeys(("sm_70", "sm_72", "sm_75"
 """Opcodes at whose words nvdisasm may stop for good (`More than one pattern matched during
 instruction decoding`) without saying where. They load and store attributes of graphics shaders."""
 BATCH_WORDS = 1 << 17
-"""Words of one call, more than elsewhere: a program takes 0.3 s to start, and many a batch is run
-three times, because made-up words are refused."""
+"""Words of one call, more than elsewhere: a program takes 0.3 s to start, and each batch is run
+twice, because made-up words are refused."""
 BASE_SECONDS = 600.0
 _UNKNOWN_MARKS = ("INVALID", "???")
 
@@ -49,6 +49,7 @@ class Oracle:
     arch: str
     tool: Tool
     asked: int = 0
+    _raw: RawDisassembler | None = None
 
     def ask(self, words: Iterable[int]) -> list[str | None]:
         """The mnemonic of each word (128 bits as one number; control bits are replaced).
@@ -72,7 +73,9 @@ class Oracle:
         answers: list[str | None] = [None] * len(words)
         keys = words[:, 0] & np.uint64(0xFFF)
         places = np.flatnonzero(~np.isin(keys, AMBIGUOUS.get(self.arch, ())))
-        texts = raw_for(self.arch, self.tool).texts(words[places])
+        if self._raw is None:
+            self._raw = raw_for(self.arch, self.tool)
+        texts = self._raw.texts(words[places])
         for place, text in zip(places.tolist(), texts, strict=True):
             answers[place] = _name(text)
         return answers
@@ -82,7 +85,7 @@ def raw_for(arch: str, tool: Tool) -> RawDisassembler:
     """Reads made-up words, in one process at a time: groups of architectures run side by side."""
     option = binary_option(arch) or arch
     return RawDisassembler(
-        tool, option, workers=1, base_seconds=BASE_SECONDS, far=True, batch_words=BATCH_WORDS
+        tool, option, workers=1, base_seconds=BASE_SECONDS, made_up=True, batch_words=BATCH_WORDS
     )
 
 

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 WORKERS = 2
 
 
-def learn_all(out: Path, wanted: Sequence[str] | None, folder: Path, *, download: bool) -> None:
+def learn_all(
+    out: Path,
+    wanted: Sequence[str] | None,
+    folder: Path,
+    *,
+    download: bool,
+    jobs: int = WORKERS,
+) -> None:
     """Learn every architecture, group by group, and write one table a family.
 
     Args:
@@ -32,6 +39,7 @@ def learn_all(out: Path, wanted: Sequence[str] | None, folder: Path, *, download
         wanted: Only these architectures; None takes all.
         folder: An empty folder for downloaded programs.
         download: Whether older programs may be fetched.
+        jobs: Groups at a time; the tables do not depend on it.
 
     Raises:
         SassayError: if a program is missing or fails.
@@ -39,9 +47,9 @@ def learn_all(out: Path, wanted: Sequence[str] | None, folder: Path, *, download
     programs = at_hand(folder, download=download)
     out.mkdir(parents=True, exist_ok=True)
     chosen = [tuple(a for a in group if not wanted or a in wanted) for group in programs.groups()]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_learn_group, group, programs, out) for group in chosen if group]
-        for job in jobs:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        running = [pool.submit(_learn_group, group, programs, out) for group in chosen if group]
+        for job in running:
             job.result()
     write_index(out)
 
