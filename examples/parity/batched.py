@@ -59,18 +59,19 @@ def batched_rope_kernel(x_ptr, table_ptr, positions_ptr, heads, HALF: tl.constex
 
 
 @triton.jit
-def store_swiglu(gate, up, out_ptr, cols, width):
+def store_swiglu(gate, up, out_ptr, cols, mask):
     out = gate / (1.0 + tl.exp(-gate)) * up
-    tl.store(out_ptr + cols, out.to(out_ptr.dtype.element_ty), mask=cols < width)
+    tl.store(out_ptr + cols, out.to(out_ptr.dtype.element_ty), mask=mask)
 
 
 @triton.jit
 def batched_swiglu_kernel(gate_ptr, up_ptr, out_ptr, width, BLOCK: tl.constexpr):
     row = tl.program_id(1).to(tl.int64)
     cols = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    gate = load_row(gate_ptr + row * width, cols, width)
-    up = load_row(up_ptr + row * width, cols, width)
-    store_swiglu(gate, up, out_ptr + row * width, cols, width)
+    mask = cols < width
+    gate = tl.load(gate_ptr + row * width + cols, mask=mask, other=0.0).to(tl.float32)
+    up = tl.load(up_ptr + row * width + cols, mask=mask, other=0.0).to(tl.float32)
+    store_swiglu(gate, up, out_ptr + row * width, cols, mask)
 
 
 @triton.jit

@@ -38,9 +38,10 @@ def swapped_row_kernel(gate_ptr, up_ptr, out_ptr, width, BLOCK: tl.constexpr):
     row = tl.program_id(1).to(tl.int64)
     other = tl.where((row ^ 1) < tl.num_programs(1), row ^ 1, row)
     cols = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    gate = load_row(gate_ptr + row * width, cols, width)
-    up = load_row(up_ptr + other * width, cols, width)
-    store_swiglu(gate, up, out_ptr + row * width, cols, width)
+    mask = cols < width
+    gate = tl.load(gate_ptr + row * width + cols, mask=mask, other=0.0).to(tl.float32)
+    up = tl.load(up_ptr + other * width + cols, mask=mask, other=0.0).to(tl.float32)
+    store_swiglu(gate, up, out_ptr + row * width, cols, mask)
 
 
 @triton.jit

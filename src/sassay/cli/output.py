@@ -14,7 +14,7 @@ from sassay.cli.options import Format
 from sassay.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sassay.report import Report
 
@@ -90,13 +90,24 @@ def emit(report: Report, outputs: Outputs) -> None:
     """
     from sassay.report import render
 
+    write_reports(outputs, lambda format_: render(format_.value, report))
+
+
+def write_reports(outputs: Outputs, rendered: Callable[[Format], str]) -> None:
+    """Write what some function renders in every format that was asked for, the files first.
+
+    Args:
+        outputs: Formats and places.
+        rendered: Gives the whole document of a format.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
     # All is rendered before anything is written: a format that fails leaves every file as it was.
     files = [
-        (path, render(format_.value, report))
-        for format_, path in outputs.more.items()
-        if path is not None
+        (path, rendered(format_)) for format_, path in outputs.more.items() if path is not None
     ]
-    text = render(outputs.main.value, report)
+    text = rendered(outputs.main)
     for path, content in files:
         write_whole(path, content)
     if outputs.path is not None:

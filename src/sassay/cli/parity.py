@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sassay.cli import options as o
+from sassay.cli.backend import BackendChoice, BackendOpt, open_backend, say_interpreted
+from sassay.cli.option_groups import Reports, grouped
 from sassay.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
+    from sassay.cli.output import Outputs
+    from sassay.machine.launch import Launch
+    from sassay.machine.parity import KernelCode
+    from sassay.machine.result import Result
     from sassay.model.finding import Verdict
     from sassay.model.parity import ParityReport
 
@@ -25,6 +31,7 @@ class On(StrEnum):
     GPU = "gpu"
 
 
+@grouped
 def parity_command(
     contracts: Annotated[
         Path, typer.Argument(metavar="CONTRACTS.toml", help="See docs/parity.md.")
@@ -45,16 +52,11 @@ def parity_command(
     on: Annotated[
         On, typer.Option("--on", help="Where numbers are computed: the machine, or the GPU here.")
     ] = On.CPU,
+    backend: BackendOpt = BackendChoice.AUTO,
     fail_on: o.FailOnOpt = o.FailOn.FAIL,
     allow_unknown: o.AllowUnknownOpt = False,
     all_: Annotated[bool, typer.Option("--all", help="Every case, also what holds.")] = False,
-    format_: o.FormatOpt = o.Format.TERMINAL,
-    output: o.OutputOpt = None,
-    json_file: o.JsonOpt = None,
-    markdown_file: o.MarkdownOpt = None,
-    sarif_file: o.SarifOpt = None,
-    junit_file: o.JunitOpt = None,
-    color: o.ColorOpt = None,
+    reports: Reports,
 ) -> None:
     """Judge parity contracts: kernels that have to give the same bits, run without a GPU.
 
@@ -64,29 +66,22 @@ def parity_command(
 
       sassay parity contracts.toml --contract rmsnorm --all
 
-      sassay parity contracts.toml --run-python --junit parity.xml
+      sassay parity contracts.toml --run-python --html parity.html --junit parity.xml
 
       sassay parity contracts.toml --on gpu
 
     Python code runs only with --run-python. Exit status: 0 all contracts hold, 1 one is broken,
     2 sassay could not judge (UNKNOWN too, unless --allow-unknown).
     """
-    if format_ is o.Format.HTML:
-        raise UsageError("parity has no HTML report", hint="markdown, json, sarif or junit")
     report = check_file(
         contracts,
         names=tuple(contract or ()),
         archs=tuple(arch or ()),
         run_python=run_python,
         on_gpu=on is On.GPU,
+        backend=backend,
     )
-    more: dict[o.Format, Path | None] = {
-        o.Format.JSON: json_file,
-        o.Format.MARKDOWN: markdown_file,
-        o.Format.SARIF: sarif_file,
-        o.Format.JUNIT: junit_file,
-    }
-    write_parity(report, format_, output, more, color=color, everything=all_)
+    write_parity(report, contracts, reports.outputs, everything=all_)
     raise typer.Exit(exit_status(report.verdict, fail_on, allow_unknown=allow_unknown))
 
 
@@ -97,6 +92,7 @@ def check_file(
     archs: tuple[str, ...] = (),
     run_python: bool = False,
     on_gpu: bool = False,
+    backend: BackendChoice = BackendChoice.AUTO,
     quiet: bool = False,
 ) -> ParityReport:
     """Judge the contracts of a file.
@@ -107,6 +103,7 @@ def check_file(
         archs: Architectures to compile manifests for; empty: their own.
         run_python: Run the Python references that contracts name.
         on_gpu: Compute numbers on the GPU of this computer; expressions stay in the machine.
+        backend: What runs kernels in the machine.
         quiet: No progress.
 
     Raises:
@@ -124,18 +121,21 @@ def check_file(
     sides = [side for each in file.contracts for side in (each.left, each.right)]
     wanted = [side.python for side in sides if side.python is not None]
     references = load_references(wanted, path.parent) if run_python else {}
-    runs = None
+    machine = open_backend(backend)
+    runs: Callable[[KernelCode, Launch], Result] = machine.runs
     if on_gpu:
         from sassay.machine.hardware.contracts import GpuRunner
 
         runs = GpuRunner()
     with KernelFinder(path.parent, archs=archs, quiet=quiet) as finder:
-        return check_contracts(
+        report = check_contracts(
             file,
             Sides(Chooser(finder.kernels), references, runs),
             names=names,
             progress=finder.session.progress.note,
         )
+    say_interpreted(machine)
+    return report
 
 
 def exit_status(verdict: Verdict, fail_on: o.FailOn, *, allow_unknown: bool) -> int:
@@ -152,45 +152,31 @@ def exit_status(verdict: Verdict, fail_on: o.FailOn, *, allow_unknown: bool) -> 
 
 
 def write_parity(
-    report: ParityReport,
-    main: o.Format,
-    path: Path | None,
-    more: Mapping[o.Format, Path | None],
-    *,
-    color: bool | None,
-    everything: bool = False,
+    report: ParityReport, path: Path, outputs: Outputs, *, everything: bool = False
 ) -> None:
     """Write the report in every format that was asked for.
 
     Args:
         report: What was found.
-        main: Format of the main output.
-        path: Its file, None for standard output.
-        more: Further files by format.
-        color: Colours; None: only on a terminal.
+        path: The contract file.
+        outputs: Formats and places.
         everything: Every case on the terminal.
     """
-    from sassay.cli.output import Outputs, write_stdout, write_whole
+    from sassay.cli.output import write_reports
 
-    outputs = Outputs(main=main, path=path, more=more, color=color)
-    files = [(file, _rendered(report, each)) for each, file in more.items() if file]
-    if main is o.Format.TERMINAL:
+    def rendered(format_: o.Format) -> str:
+        if format_ is not o.Format.TERMINAL:
+            return _rendered(report, path, format_)
         from sassay.report.terminal.parity import parity_text
 
-        text = parity_text(
+        return parity_text(
             report, width=outputs.width(), color=outputs.wants_color(), everything=everything
         )
-    else:
-        text = _rendered(report, main)
-    for file, content in files:
-        write_whole(file, content)
-    if path is not None:
-        write_whole(path, text)
-    else:
-        write_stdout(text)
+
+    write_reports(outputs, rendered)
 
 
-def _rendered(report: ParityReport, format_: o.Format) -> str:
+def _rendered(report: ParityReport, path: Path, format_: o.Format) -> str:
     from sassay.cli.output import source_root
     from sassay.cli.parity_check import parity_check
     from sassay.report import Report, ReportOptions, render
@@ -199,6 +185,30 @@ def _rendered(report: ParityReport, format_: o.Format) -> str:
         from sassay.report import json
 
         return json.text(report)
-    check = parity_check(report)
-    options = ReportOptions(source_root=source_root())
+    if format_ is o.Format.HTML:
+        from sassay.report.parity_page import parity_page
+
+        return parity_page(report)
+    root = source_root()
+    check = parity_check(report, source_folders(path), Path(root))
+    options = ReportOptions(source_root=root)
     return render(format_.value, Report(command="check", check=check, options=options))
+
+
+def source_folders(path: Path) -> tuple[Path, ...]:
+    """Where the sources lie that kernels of a contract file name relative to their manifest.
+
+    Args:
+        path: The contract file.
+    """
+    from sassay.build import load_manifest
+    from sassay.machine.parity import load_contracts
+
+    origins = {
+        step.origin
+        for contract in load_contracts(path).contracts
+        for side in (contract.left, contract.right)
+        for step in side.kernels
+    }
+    manifests = (path.parent / origin for origin in sorted(origins) if origin.endswith(".toml"))
+    return tuple(load_manifest(each).root.resolve() for each in manifests)

@@ -305,13 +305,18 @@ class Cells:
         self._wrote[touch.cells] = touch.marks | (changed.astype(np.int64) << _CHANGED)
 
     def settle(
-        self, _offsets: Array, _size: int, _lanes: Lanes, _where: Array | None, lost: Array
+        self, offsets: Array, size: int, lanes: Lanes, where: Array | None, lost: Array
     ) -> None:
         """Threads wrote: those whose mark is gone met another in the same instruction.
 
         Args:
+            offsets: Of each thread.
+            size: Bytes.
+            lanes: The threads.
+            where: Those that wrote.
             lost: For each of them whether another's value stands there now.
         """
+        del offsets, size, lanes, where
         touch, self._written = self._written, None
         if touch is None:
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -21,15 +21,11 @@ from sassay.machine.owned import IN_FLIGHT, UNITS, Owned
 from sassay.machine.races import Race
 
 if TYPE_CHECKING:
-    from sassay.machine.global_races import Cells
     from sassay.machine.lanes import Lanes
     from sassay.machine.ordering import Order
     from sassay.machine.program import Op
-    from sassay.machine.races import Races
     from sassay.machine.result import TrapKind
     from sassay.machine.types import Array
-
-    Touched: TypeAlias = Races | Cells
 
 GLOBAL_START = 0x7000_0000_0000
 _GAP = 1 << 21
@@ -48,6 +44,26 @@ class TrapError(Exception):
         self.message = message
         self.where = where
         self.lanes = lanes
+
+
+class Touched(Protocol):
+    """Is told who touches some memory."""
+
+    def read(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> Array | None:
+        """Threads read; gives those that shall get wrong values, None if none shall."""
+
+    def write(
+        self, offsets: Array, size: int, lanes: Lanes, where: Array | None, changes: Array
+    ) -> None:
+        """Threads are about to write; `changes` says which of them change the bytes."""
+
+    def settle(
+        self, offsets: Array, size: int, lanes: Lanes, where: Array | None, lost: Array
+    ) -> None:
+        """Threads wrote; `lost` says over which of them another wrote at once."""
+
+    def atomic(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> None:
+        """Threads are about to run an atomic."""
 
 
 @dataclass

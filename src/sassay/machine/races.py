@@ -166,11 +166,13 @@ class Races:
         self._atomic[cells] = stamp
 
     def settle(
-        self, _offsets: Array, _size: int, lanes: Lanes, where: Array | None, lost: Array
+        self, offsets: Array, size: int, lanes: Lanes, where: Array | None, lost: Array
     ) -> None:
         """Threads wrote; those that met in one instruction may have written different values.
 
         Args:
+            offsets: Of each thread.
+            size: Bytes.
             lanes: The threads.
             where: Those that wrote.
             lost: For each of them whether another's value stands there now.
@@ -178,6 +180,7 @@ class Races:
         Raises:
             Race: One is, but for accesses that may meet.
         """
+        del offsets, size
         if lost.any() and not is_strong(self._order.op):
             message = "another thread writes another value to the same bytes of shared memory with"
             raise Race(f"{message} the same instruction", _only(int(np.argmax(lost)), lanes, where))
@@ -188,6 +191,24 @@ class Races:
         for each in (self._wrote, self._first, self._last, self._atomic):
             if each is not None:
                 each[cells] = 0
+
+    def behind(self, block: int, threads: Array, start: int, size: int) -> Array:
+        """Which bytes of a block threads have behind them: theirs, or ordered before them.
+
+        Args:
+            block: Number in the slice.
+            threads: Of the block.
+            start: First byte, in all shared memory of the slice.
+            size: How many.
+        """
+        wrote = self._wrote[start // self._cell : (start + size) // self._cell]
+        who, time = wrote & ((1 << _THREAD_BITS) - 1), wrote >> _TIME
+        own = np.zeros(1 << _THREAD_BITS, np.bool_)
+        own[threads] = True
+        known = self._order.known[block][np.unique(threads // WARP)].max(axis=0)
+        # What copies wrote has no writer here, and counts as behind everyone.
+        found = own[who] | (time < known[np.minimum(who // WARP, known.size - 1)])
+        return np.repeat(found, self._cell)
 
     def _touch(self, offsets: Array, size: int, lanes: Lanes, where: Array | None) -> _Touch:
         thread = self._order.thread_of(lanes)

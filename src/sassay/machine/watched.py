@@ -107,9 +107,7 @@ def run_watched(
     if result.trap is not None or not launch.blocks:
         return Watched(result, result.trap, written=dict(empty or {}))
     given = {
-        at: mask
-        for at, mask in (empty or {}).items()
-        if at not in read_only or result.written[at]
+        at: mask for at, mask in (empty or {}).items() if at not in read_only or result.written[at]
     }
     threads = -(-launch.threads // WARP) * WARP * launch.blocks
     search = Search(Meetings())

@@ -152,7 +152,8 @@ class ContractResult(msgspec.Struct, frozen=True):
         labels: The worst label of each compared buffer over all cases; empty where no values were
             computed.
         forms: Instructions that ran and are not exact, with their label.
-        worth: What equal values in the machine say of a GPU.
+        worth: What equal values in the machine say of a GPU; empty where expressions were compared,
+            which hold whatever a GPU makes of them.
         cases: In the order of the grid.
     """
 
@@ -249,6 +250,44 @@ class ProbeKind(msgspec.Struct, frozen=True):
     largest_at: tuple[int, int] | None
 
 
+class FamilyMoved(msgspec.Struct, frozen=True):
+    """A family that two states do not have alike.
+
+    Attributes:
+        family: Its name.
+        arch: Architecture.
+        what: `added`, `removed`, or how deep its kernels changed.
+        kernels: How many kernels did.
+        words: What moved in the numeric path, in words.
+    """
+
+    family: str
+    arch: str
+    what: str
+    kernels: int
+    words: tuple[str, ...]
+
+
+class StatesMoved(msgspec.Struct, frozen=True):
+    """What moved between the two states whose kernels a probe runs.
+
+    Attributes:
+        before: Label of the left state.
+        after: Label of the right state.
+        kernels: Kernels of each.
+        compared: Kernels of both.
+        unchanged: Of those, kernels that are the same.
+        families: What is not.
+    """
+
+    before: str
+    after: str
+    kernels: tuple[int, int]
+    compared: int
+    unchanged: int
+    families: tuple[FamilyMoved, ...]
+
+
 class ProbeReport(msgspec.Struct, frozen=True):
     """Two implementations of a selection step on many rows (`sassay probe --format json`).
 
@@ -262,8 +301,13 @@ class ProbeReport(msgspec.Struct, frozen=True):
         kinds: By how the rows were made; `all` comes last.
         flip: The smallest input that flips an expert; None where nothing flipped.
         label: How far the machine's values can be trusted.
+        labels: The same for ids and weights.
+        forms: Instructions that ran and are not exact, with their label.
+        worth: What these rates say of a GPU.
+        races: Where threads race for a buffer.
         numeric: Which buffers' bits can differ, and why, in words; what the sides compute follows
             its buffer, after `left: ` and `right: `.
+        states: What moved between the two states that were given; None without.
         verdict: Under the probe's own bounds.
         broken: Bounds that were passed, in words.
     """
@@ -277,6 +321,11 @@ class ProbeReport(msgspec.Struct, frozen=True):
     kinds: tuple[ProbeKind, ...]
     flip: Flip | None
     label: str
+    labels: Mapping[str, LabelWord]
+    forms: Mapping[str, LabelWord]
+    worth: str
+    races: tuple[RaceFound, ...]
     numeric: tuple[str, ...]
     verdict: Verdict
     broken: tuple[str, ...]
+    states: StatesMoved | None = None

@@ -11,6 +11,7 @@ from sassay.machine.parity.contract import Linear
 from sassay.machine.parity.execute import multiply
 from sassay.machine.path.reduce import reduction
 from sassay.machine.path.words import describe_levels
+from sassay.machine.reads import first_read
 from sassay.machine.run import run
 from sassay.machine.symbolic import Leaf, hashing, run_symbolic
 from sassay.model.numeric_path import Reduction
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from sassay.machine.parity.bind import BoundLaunch
     from sassay.machine.parity.contract import SideSpec
     from sassay.machine.parity.execute import Case, Sides
+    from sassay.machine.program import Place
     from sassay.machine.symbolic import Caveat, Expression, SymbolicResult
+    from sassay.model.artifact import SourceLocation
 
     Array = NDArray[Any]
 
@@ -85,6 +88,29 @@ class Trace:
             element: Flat.
         """
         return self._explain(buffer, element, len(self._runs))
+
+    def read_of(self, buffer: str, element: int, source: str, index: int) -> Place | None:
+        """Where the launch that wrote an element reads an element of another buffer first.
+
+        Args:
+            buffer: Of the element that is written.
+            element: Flat.
+            source: The other buffer.
+            index: Of its element, flat.
+        """
+        writers = [
+            number for number, places in self._places.get(buffer, ()) if _holds(places, element)
+        ]
+        for number in reversed(range(writers[-1] + 1 if writers else 0)):
+            _, bound = self._runs[number]
+            for position, array in bound.arrays.items():
+                place = index - array.start
+                if array.buffer == source and 0 <= place < array.view.size:
+                    byte = place * array.view.dtype.itemsize
+                    op = first_read(bound.kernel.program, bound.launch, position, byte)
+                    if op is not None:
+                        return op.place
+        return None
 
     def _explain(self, buffer: str, element: int, before: int) -> Expression | None:
         """The expression that an element had before a launch."""
@@ -211,8 +237,8 @@ def parting(left: Trace, right: Trace, buffer: str, element: int, case: Case) ->
         a, b, above = descend(a, b)
     nothing = f"the content of {buffer} before: nobody wrote it"
     placed = [each for each in above if each[0].place and each[1].place][-1:]
-    near_a = a if a is not None and a.place else placed[0][0] if placed else a
-    near_b = b if b is not None and b.place else placed[0][1] if placed else b
+    near_a = _near(left, buffer, element, a, [each for each, _ in placed])
+    near_b = _near(right, buffer, element, b, [each for _, each in placed])
     left_words = nothing if a is None else words(a, shapes)
     right_words = nothing if b is None else words(b, shapes)
     if left_words == right_words:
@@ -221,11 +247,27 @@ def parting(left: Trace, right: Trace, buffer: str, element: int, case: Case) ->
         path=tuple(each.label for each, _ in reversed(above[-_PATH:])),
         left=left_words,
         right=right_words,
-        left_place="" if near_a is None else near_a.place,
-        right_place="" if near_b is None else near_b.place,
-        left_location=None if near_a is None else near_a.location,
-        right_location=None if near_b is None else near_b.location,
+        left_place=near_a[0],
+        right_place=near_b[0],
+        left_location=near_a[1],
+        right_location=near_b[1],
     )
+
+
+def _near(
+    side: Trace, buffer: str, element: int, node: Expression | None, above: list[Expression]
+) -> tuple[str, SourceLocation | None]:
+    """The place of a node: of an input where it is read, else of what is made of it."""
+    if node is not None and node.operation == "input" and node.index is not None:
+        place = side.read_of(buffer, element, node.name, node.index)
+        if place is not None:
+            words = f"line {place.line}"
+            if place.location is not None:
+                words = f"{place.location.file}:{place.location.line}"
+            return words, place.location
+    if node is None or not node.place:
+        node = above[-1] if above else node
+    return ("", None) if node is None else (node.place, node.location)
 
 
 def descend(

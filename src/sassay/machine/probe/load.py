@@ -13,6 +13,7 @@ from sassay.machine.parity.load import (
     Names,
     read_buffers,
     read_dims,
+    read_races,
     read_scalars,
     read_side,
 )
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = "sassay/probe/1"
 _TOP = (
     "schema", "name", "from", "arch", "rows", "seed", "chunk", "kinds", "dims", "scalars",
-    "buffers", "input", "ids", "weights", "left", "right", "bounds",
+    "buffers", "input", "ids", "weights", "left", "right", "bounds", "races",
 )  # fmt: skip
 _ROWS = 100_000
 _CHUNK = 4096
@@ -85,6 +86,7 @@ def load_probe(path: Path | str) -> ProbeSpec:
         seed=seed,
         chunk=top.count("chunk", _CHUNK, 1 << 20),
         bounds=_bounds(top.table("bounds")),
+        races=read_races(top),
         **chosen,
     )
 

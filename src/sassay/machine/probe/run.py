@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sassay.errors import InputError, SassayError
-from sassay.machine.labels import worse
+from sassay.machine.labels import worse, worst
 from sassay.machine.parity.arithmetic import names_in, value_of
 from sassay.machine.parity.contract import Linear, SideSpec
 from sassay.machine.parity.execute import Case, Outcome, Sides
 from sassay.machine.parity.fill import buffers_of, random_of
 from sassay.machine.parity.formats import FORMATS, bits_of, text_of, values_of, words_of
+from sassay.machine.parity.watch import watch
 from sassay.machine.probe.compare import Chosen, Counts
 from sassay.machine.probe.explain import explain
 from sassay.machine.probe.rows import rows_of
 from sassay.machine.probe.shrink import shrink
 from sassay.machine.probe.spec import ROWS, ProbeSpec
 from sassay.model.finding import Verdict
-from sassay.model.parity import Flip, ProbeKind, ProbeReport
+from sassay.model.parity import Flip, ProbeKind, ProbeReport, RaceFound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,22 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 Progress = Callable[[str], None]
+
+
+_LOOKED = 8
+_WORTH: dict[Label, str] = {
+    "exact": "IEEE 754 decides every bit, so a GPU has the same rates on these rows",
+    "modelled": "what IEEE 754 leaves open is computed as the GPU did that the machine's models "
+    "were measured on: it has the same rates on these rows, but for what stands for a library",
+    "approximate": "some instructions are computed in double precision and rounded; a GPU may "
+    "round otherwise, so its rates on these rows may differ",
+}
+
+
+def _racing(races: list[RaceFound]) -> tuple[str, ...]:
+    """Sides whose threads race, in words."""
+    found = dict.fromkeys((each.side, each.buffer) for each in races if each.kind == "race")
+    return tuple(f"threads of the {side} side race for {buffer}" for side, buffer in found)
 
 
 def run_probe(spec: ProbeSpec, sides: Sides, *, progress: Progress | None = None) -> ProbeReport:
@@ -54,6 +71,8 @@ class _Runner:
         self._sides = sides
         self._progress = progress
         self._label: Label = "exact"
+        self._labels: dict[str, Label] = {}
+        self._forms: dict[str, Label] = {}
         for origin in sides.chooser.prepare([*spec.left.kernels, *spec.right.kernels]):
             if progress is not None:
                 progress(f"reading {origin}")
@@ -74,6 +93,7 @@ class _Runner:
     def report(self) -> ProbeReport:
         """Runs everything."""
         spec = self._spec
+        races = self._look()
         total, records = Counts(), list[ProbeKind]()
         flipped: tuple[str, int, Array] | None = None
         shares = np.full(len(spec.kinds), spec.rows // len(spec.kinds))
@@ -95,7 +115,7 @@ class _Runner:
             records.append(counts.record(kind))
             total.merge(counts)
         whole = total.record("all")
-        broken = self._broken(whole)
+        broken = (*self._broken(whole), *_racing(races))
         left_title, right_title, arch = self._titles()
         return ProbeReport(
             schema="probe/1",
@@ -107,10 +127,30 @@ class _Runner:
             kinds=(*records, whole),
             flip=None if flipped is None else self._shrunk(*flipped),
             label=self._label,
+            labels=self._labels,
+            forms=dict(sorted(self._forms.items())),
+            worth=_WORTH[worst(self._labels.values())],
+            races=tuple(races),
             numeric=self._numeric(),
             verdict=Verdict.FAIL if broken else Verdict.PASS,
             broken=broken,
         )
+
+    def _look(self) -> list[RaceFound]:
+        """Looks closely at a few rows: reads of what nobody wrote, races.
+
+        Raises:
+            InputError: A kernel traps.
+        """
+        spec = self._spec
+        case = self._case(self._rows(spec.kinds[0], 0, min(_LOOKED, spec.rows)))
+        races: list[RaceFound] = []
+        for name, side in (("left", spec.left), ("right", spec.right)):
+            seen = watch(self._sides, side, case, spec.buffers, name=name, search=spec.races)
+            if seen.trap:
+                raise InputError(f"the {name} side trapped: {seen.trap}", artifact=spec.path)
+            races += seen.races
+        return races
 
     def _rows(self, kind: str, first: int, size: int) -> Array:
         width = value_of(self._spec.buffers[self._spec.input].shape[1], self._spec.dims)
@@ -148,6 +188,10 @@ class _Runner:
         if outcome.trap:
             raise InputError(f"the {name} side trapped: {outcome.trap}", artifact=self._spec.path)
         self._label = worse(self._label, outcome.label)
+        self._forms |= outcome.forms
+        for key in (self._spec.ids, *([self._spec.weights] if self._spec.weights else [])):
+            found = outcome.labels.get(key, "exact")
+            self._labels[key] = worse(self._labels.get(key, "exact"), found)
         ids = outcome.buffers[self._spec.ids].astype(np.int64)
         if self._spec.weights is None:
             return Chosen(ids, None, None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sassay.machine.parity.contract import BufferSpec, SideSpec
+from sassay.machine.parity.contract import BufferSpec, RaceSearch, SideSpec
 
 ROWS = "rows"
 """Dimension that a probe gives: how many rows run together."""
@@ -44,6 +44,7 @@ class ProbeSpec(msgspec.Struct, frozen=True):
         rows: How many of all kinds together.
         seed: Of everything.
         chunk: Rows that run together.
+        races: Which races between threads break it.
     """
 
     path: str
@@ -62,3 +63,4 @@ class ProbeSpec(msgspec.Struct, frozen=True):
     seed: int
     chunk: int
     bounds: Bounds
+    races: RaceSearch

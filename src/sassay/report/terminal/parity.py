@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING
 
 from sassay.report.names import location_text
 from sassay.report.numbers import count, plural
+from sassay.report.parity_words import (
+    interval_text,
+    labels_text,
+    largest_text,
+    race_lines,
+    rate_text,
+    states_text,
+)
 from sassay.report.terminal.page import STYLES, Column, Page
 
 if TYPE_CHECKING:
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
         ParityReport,
         ProbeKind,
         ProbeReport,
-        Rate,
+        StatesMoved,
     )
 
 _CASES = 3
@@ -72,17 +80,15 @@ def _contract(page: Page, contract: ContractResult, *, everything: bool) -> None
     for case in shown:
         _case(page, case)
     if not everything and len(bad) > _CASES:
-        page.line((f"{len(bad) - _CASES} more cases: --all shows them", "dim"), indent=2)
+        page.line((f"{plural(len(bad) - _CASES, 'more case')}: see --all", "dim"), indent=2)
     notes = dict.fromkeys(line for case in contract.cases for line in case.caveats)
     for note in notes:
         page.paragraph(note, indent=4, style="dim", lead="note: ")
-    labels = {case.label for case in contract.cases if case.label not in {"", "exact"}}
-    if labels:
-        page.paragraph(
-            f"some instructions are {' or '.join(sorted(labels))} in the machine, alike on both "
-            "sides; a GPU may give other last bits",
-            indent=4, style="dim", lead="note: ",
-        )  # fmt: skip
+    words = labels_text(contract)
+    if words:
+        page.paragraph(words, indent=4, style="dim", lead="values: ")
+    if contract.outcome == "holds" and set(contract.labels.values()) - {"exact"}:
+        page.paragraph(contract.worth, indent=4, style="dim", lead="worth: ")
 
 
 def _size(contract: ContractResult) -> str:
@@ -100,6 +106,11 @@ def _case(page: Page, case: CaseResult) -> None:
         page.line((case.case, ""), "  ", (f"holds: {words}", "dim"), indent=2)
         return
     page.paragraph(f"{case.case}: {case.why}", indent=2)
+    for race in case.races:
+        first, *rest = race_lines(race)
+        page.paragraph(first, indent=4)
+        for line in rest:
+            page.paragraph(line, indent=6, hang=8)
     if case.mismatch is not None:
         _mismatch(page, case.mismatch)
 
@@ -144,6 +155,8 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
     page.line((report.name, "bold"), "  ", (f"{plural(rows, 'row')}, seed {report.seed}", "dim"))
     for side, words in (("left", report.left), ("right", report.right)):
         page.paragraph(words, indent=2, lead=f"{side:<7}", hang=9)
+    if report.states is not None:
+        _states(page, report.states)
     page.heading("How often", "share of rows, 95% interval (Clopper-Pearson)")
     columns = [
         Column("rows"), Column("count", right=True), Column("other set", right=True),
@@ -154,9 +167,10 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
         columns,
         [
             [
-                kind.kind, count(kind.rows), _rate(kind.set_disagreement),
-                _rate(kind.order_disagreement), _rate(kind.expert_flips), _rate(kind.weight_bits),
-                _largest(kind),
+                kind.kind, count(kind.rows), rate_text(kind.set_disagreement),
+                rate_text(kind.order_disagreement), rate_text(kind.expert_flips),
+                rate_text(kind.weight_bits),
+                largest_text(kind.largest_weight_difference),
             ]
             for kind in report.kinds
         ],
@@ -171,16 +185,28 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
             inner = line.startswith(("left: ", "right: "))
             page.paragraph(line, indent=4 if inner else 2, hang=11 if inner else 4)
     page.blank()
-    if report.label != "exact":
-        page.paragraph(
-            f"Values are {report.label}: the machine computes some instructions, alike on both "
-            "sides, that a GPU may round otherwise.",
-            style="dim",
-        )
+    words = labels_text(report)
+    if words:
+        page.paragraph(words, style="dim", lead="values: ")
+    if set(report.labels.values()) - {"exact"}:
+        page.paragraph(report.worth, style="dim", lead="worth: ")
+    for race in report.races:
+        for line in race_lines(race):
+            page.paragraph(line, indent=2, hang=4)
     for line in report.broken:
         page.paragraph(line, indent=2)
     page.line((report.verdict.value, STYLES[report.verdict.value]))
     return page.text()
+
+
+def _states(page: Page, states: StatesMoved) -> None:
+    page.heading("What moved between the states", f"{states.before}, {states.after}")
+    page.line(states_text(states), indent=2)
+    for family in states.families:
+        words = f"{family.what}, {plural(family.kernels, 'kernel')}"
+        page.line((family.family, "bold"), "  ", (words, "dim"), indent=2)
+        for line in family.words:
+            page.paragraph(line, indent=4, hang=6)
 
 
 def _rates(page: Page, kind: ProbeKind) -> None:
@@ -190,7 +216,7 @@ def _rates(page: Page, kind: ProbeKind) -> None:
         ("experts flipped", kind.expert_flips),
         ("weights differ", kind.weight_bits),
     ):
-        page.line((f"{words}: {interval(rate)}", "dim"), indent=2)
+        page.line((f"{words}: {interval_text(rate)}", "dim"), indent=2)
     if kind.largest_at is not None:
         row, expert = kind.largest_at
         page.line((f"largest difference of a weight: row {row}, expert {expert}", "dim"), indent=2)
@@ -208,23 +234,3 @@ def _flip(page: Page, flip: Flip) -> None:
     page.line(f"right chooses {', '.join(map(str, flip.right))}", indent=2)
     if flip.note:
         page.paragraph(flip.note, indent=2)
-
-
-def _largest(kind: ProbeKind) -> str:
-    found = kind.largest_weight_difference
-    return "infinite" if found is None else f"{found:.3g}"
-
-
-def _rate(rate: Rate) -> str:
-    if not rate.trials:
-        return "-"
-    return f"{100 * rate.count / rate.trials:.3g}%" if rate.count else "0"
-
-
-def interval(rate: Rate) -> str:
-    """A share with its interval, in percent."""
-    share = 100 * rate.count / rate.trials if rate.trials else 0.0
-    return (
-        f"{count(rate.count)} of {count(rate.trials)}, {share:.4g}% "
-        f"({100 * rate.low:.3g}% to {100 * rate.high:.3g}%)"
-    )
