@@ -61,7 +61,8 @@ def test_answers_are_not_asked_again(cubin: Path, tmp_path: Path) -> None:
 
 def test_each_different_word_is_asked_once(cubin: Path, tmp_path: Path) -> None:
     (tmp_path / "again.cubin").write_bytes(cubin.read_bytes())
-    result = run("verify", str(tmp_path), "--words")
+    kept = str(tmp_path / "kept")
+    result = run("verify", str(tmp_path), "--words", "--keep", kept)
     assert (result.status, result.stderr) == (0, "")
     assert "sassay against nvdisasm 1" in result.stdout
     document = msgspec.json.decode(run("verify", str(tmp_path), "--words", "-f", "json").stdout)
@@ -70,9 +71,13 @@ def test_each_different_word_is_asked_once(cubin: Path, tmp_path: Path) -> None:
     assert document["architectures"] == {"sm_80": total}
     assert total["asked"] <= total["instructions"] / 2
     assert result.stdout.endswith(
-        f"ok: nvdisasm names the same; {total['asked']} different words asked, "
+        f"ok: nvdisasm names the same; {total['different']} different words, "
         f"which are all {total['instructions']} instructions\n"
     )
+    again = run("verify", str(cubin), "--words", "--keep", kept, "-f", "json").stdout
+    half = msgspec.json.decode(again)["total"]
+    assert (half["asked"], half["different"]) == (0, total["different"])
+    assert half["known"] == total["known"] / 2
     assert run("verify", str(cubin), "--words", "--full").status == 2
 
 

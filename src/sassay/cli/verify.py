@@ -46,8 +46,8 @@ def verify_command(
         Path | None,
         typer.Option(
             "--keep",
-            metavar="FILE",
-            help="Add what nvdisasm says to this file and ask for none of it again.",
+            metavar="PATH",
+            help="Add what nvdisasm says to this file (with --words: folder), ask for it once.",
         ),
     ] = None,
     format_: Annotated[
@@ -74,12 +74,12 @@ def verify_command(
     from sassay.cli.output import write_stdout, write_whole
     from sassay.errors import UsageError
 
-    if words and (full or keep is not None):
-        raise UsageError("--words stands alone: it checks everything and keeps no answers")
+    if words and full:
+        raise UsageError("--words checks everything: leave --full out")
     as_json = format_ is VerifyFormat.JSON
     archs = tuple(arch or ())
     if words:
-        text, wrong = _by_word(inputs, archs, as_json=as_json)
+        text, wrong = _by_word(inputs, archs, keep, as_json=as_json)
     else:
         text, wrong = _by_function(inputs, archs, keep, full=full, as_json=as_json)
     if output is None:
@@ -129,16 +129,19 @@ def _by_function(
     return render(verifier, problems), bool(total.mismatches)
 
 
-def _by_word(inputs: Sequence[str], archs: Sequence[str], *, as_json: bool) -> tuple[str, bool]:
+def _by_word(
+    inputs: Sequence[str], archs: Sequence[str], keep: Path | None, *, as_json: bool
+) -> tuple[str, bool]:
     """The report, and whether anything is wrong."""
     from sassay.cli.progress import Progress
     from sassay.cli.verify_text import total_of_words, words_json, words_text
+    from sassay.errors import InputError
     from sassay.isa.sass.tools import find_tools
     from sassay.isa.sass.verify_words import WordVerifier
 
     progress = Progress()
     problems: list[Diagnostic] = []
-    verifier = WordVerifier(find_tools(None))
+    verifier = WordVerifier(find_tools(None), keep)
 
     def read(data: bytes | memoryview, place: str, chosen: Sequence[str]) -> None:
         progress.note(place)
@@ -149,10 +152,12 @@ def _by_word(inputs: Sequence[str], archs: Sequence[str], *, as_json: bool) -> t
         for spec in inputs:
             problems += _read(spec, archs, read, progress)
         verifier.ask(progress.note)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", artifact=str(keep)) from error
     finally:
         progress.stop()
     total = total_of_words(verifier.by_arch)
-    _require(inputs, problems, verifier.by_arch, checked=bool(total.asked))
+    _require(inputs, problems, verifier.by_arch, checked=bool(total.different))
     render = words_json if as_json else words_text
     return render(verifier, problems), bool(total.mismatches)
 

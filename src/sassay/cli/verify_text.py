@@ -59,7 +59,7 @@ def words_text(verifier: WordVerifier, problems: Sequence[Diagnostic]) -> str:
     lines += _shown([_other_name(each) for each in verifier.mismatches])
     lines += _ending(problems, total.unreadable)
     share = (
-        f"{total.asked:,} different words asked, which are all {total.instructions:,} instructions"
+        f"{total.different:,} different words, which are all {total.instructions:,} instructions"
     )
     if total.mismatches:
         lines.append(f"WRONG: nvdisasm names {total.mismatches:,} instructions otherwise; {share}")

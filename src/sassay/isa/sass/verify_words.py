@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.isa.sass import segment as segments
 from sassay.isa.sass.cubin_code import code_sections
 from sassay.isa.sass.raw import RawDisassembler
 from sassay.isa.sass.store import INVALID, mnemonic
 from sassay.isa.sass.tables import UNKNOWN, decoder_for
 from sassay.isa.sass.tools import binary_option
-from sassay.isa.sass.words import WORD_BYTES, Words, section_words
+from sassay.isa.sass.words import WORD_BYTES, Words, hash_words, section_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -62,8 +64,8 @@ class CheckedWords:
         functions: Code sections in them, kernels and device functions.
         instructions: All that they hold.
         different: Of those, the words that differ in any bit.
-        asked: Words that nvdisasm was asked for.
-        by_tables: Of those, the ones that a table knows; only they are checked.
+        asked: Of those, the ones that nvdisasm was asked for in this run.
+        by_tables: Of the different words, the ones that a table knows; only they are checked.
         by_nvdisasm: Those that no table knows, which sassay leaves to the same raw mode.
         known: Instructions that the checked words stand for.
         mismatches: Instructions that nvdisasm names otherwise.
@@ -126,11 +128,13 @@ class WordVerifier:
 
     Attributes:
         tools: Every nvdisasm at hand, newest first.
+        keep: Folder for what nvdisasm says; None keeps nothing.
         by_arch: What was read and checked so far.
         mismatches: Every word that nvdisasm names otherwise.
     """
 
     tools: Sequence[Tool]
+    keep: Path | None = None
     by_arch: dict[str, CheckedWords] = field(default_factory=dict)
     mismatches: list[OtherName] = field(default_factory=list)
     _gathered: dict[str, _Gathered] = field(default_factory=dict)
@@ -174,44 +178,77 @@ class WordVerifier:
 
         Raises:
             ToolError: if nvdisasm fails.
+            OSError: if what it says cannot be kept.
         """
         for arch, gathered in sorted(self._gathered.items()):
-            tool = self.tool(arch)
-            if tool is None:
+            tool, decoder = self.tool(arch), decoder_for(arch)
+            if tool is None or decoder is None:
                 continue
             words, counts = gathered.words()
+            names = _Names(tool, arch, self.keep)
             total = self.by_arch[arch]
+            theirs = names.of(words, say)
+            numbers = np.array([*(names.number(name) for name in decoder.names), -1])
+            found = decoder.decode(words)
+            known = found != UNKNOWN
             total.different += len(words)
-            raw = RawDisassembler(
-                tool, binary_option(arch) or arch, base_seconds=BASE_SECONDS, batch_words=BATCH
-            )
-            step = BATCH * raw.workers
-            for start in range(0, len(words), step):
-                say(f"{arch}: {start:,} of {len(words):,} different instructions asked")
-                self._compare(arch, raw, words[start : start + step], counts[start : start + step])
+            total.asked += names.asked
+            total.by_tables += int(np.count_nonzero(known))
+            total.by_nvdisasm += int(np.count_nonzero(~known))
+            total.known += int(counts[known].sum())
+            for place in np.flatnonzero(known & (numbers[found] != theirs)).tolist():
+                total.mismatches += int(counts[place])
+                low, high = (int(half) for half in words[place])
+                ours, other = decoder.names[found[place]], names.name(int(theirs[place]))
+                count = int(counts[place])
+                self.mismatches.append(OtherName(arch, low | high << 64, ours, other, count))
         self._gathered.clear()
 
-    def _compare(
-        self, arch: str, raw: RawDisassembler, words: Words, counts: NDArray[np.int64]
-    ) -> None:
-        decoder = decoder_for(arch)
-        if decoder is None:
-            return
-        total = self.by_arch[arch]
-        found = decoder.decode(words)
-        texts = raw.texts(words)
-        total.asked += len(words)
-        total.by_nvdisasm += int(np.count_nonzero(found == UNKNOWN))
-        total.by_tables += int(np.count_nonzero(found != UNKNOWN))
-        total.known += int(counts[found != UNKNOWN].sum())
-        names = (*decoder.names, None)
-        for place, (number, text) in enumerate(zip(found.tolist(), texts, strict=True)):
-            ours = names[number]
-            if ours is None:
-                continue
-            theirs = mnemonic(text) if text is not None else INVALID
-            if ours != theirs:
-                count = int(counts[place])
-                total.mismatches += count
-                low, high = (int(half) for half in words[place])
-                self.mismatches.append(OtherName(arch, low | high << 64, ours, theirs, count))
+
+class _Names:
+    """The mnemonics that nvdisasm gives to words of one architecture.
+
+    With a folder they are kept: a file for each batch, so that a check that was stopped goes on.
+    """
+
+    def __init__(self, tool: Tool, arch: str, keep: Path | None) -> None:
+        self._raw = RawDisassembler(
+            tool, binary_option(arch) or arch, base_seconds=BASE_SECONDS, batch_words=BATCH
+        )
+        self._key = f"nvdisasm {tool.release} {arch} words"
+        self._folder = keep / tool.release / arch if keep is not None else None
+        self._numbers: dict[str, int] = {}
+        self._arch = arch
+        self.asked = 0
+
+    def number(self, name: str) -> int:
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def name(self, number: int) -> str:
+        return list(self._numbers)[number]
+
+    def of(self, words: Words, say: Callable[[str], None]) -> NDArray[np.int64]:
+        """The number of each word's mnemonic."""
+        found = np.full(len(words), UNKNOWN, dtype=np.int64)
+        hashes = hash_words(words)
+        for path in sorted(self._folder.glob(f"*{segments.SUFFIX}")) if self._folder else ():
+            segment = segments.read(path, self._key)
+            missing = np.flatnonzero(found == UNKNOWN)
+            if segment is not None and len(missing):
+                rows, hit = segment.find(words[missing], hashes[missing])
+                numbers = np.array([self.number(name) for name in segment.names])
+                found[missing[hit]] = numbers[segment.opcodes[rows[hit]]]
+        missing = np.flatnonzero(found == UNKNOWN)
+        step = BATCH * self._raw.workers
+        for start in range(0, len(missing), step):
+            done = len(words) - len(missing) + start
+            say(f"{self._arch}: {done:,} of {len(words):,} different instructions")
+            places = missing[start : start + step]
+            texts = self._raw.texts(words[places])
+            names = [mnemonic(text) if text is not None else INVALID for text in texts]
+            found[places] = [self.number(name) for name in names]
+            self.asked += len(places)
+            if self._folder is not None:
+                segment = segments.build(words[places], names, [""] * len(places))
+                segments.write(segment, self._folder, self._key)
+        return found
