@@ -377,13 +377,13 @@ def array_bytes(allocation: Allocation) -> Array:
 
 
 def array_of(given: Argument, allocation: Allocation | None) -> Array | None:
-    """What an array became, None for a scalar."""
+    """What an array became, in the memory of its allocation; None for a scalar."""
     if allocation is None:
         return None
     array = given.array if isinstance(given, (Pointer, TensorMap)) else given
     if not isinstance(array, np.ndarray):
         return None
-    return array_bytes(allocation).copy().view(array.dtype).reshape(array.shape)
+    return array_bytes(allocation).view(array.dtype).reshape(array.shape)
 
 
 def trap_of(part: Slice, error: TrapError, first: int) -> Trap:
