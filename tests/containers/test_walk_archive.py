@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import tarfile
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
 
-from sassay.containers import walk_archive
+from sassay.containers import inflate, walk_archive
+from sassay.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +61,7 @@ PACKERS: list[Callable[[bytes], bytes]] = [
 ]  # fmt: skip
 
 
-def members(data: bytes | Path) -> dict[str, bytes]:
+def members(data: bytes | Path) -> dict[str, bytes | memoryview]:
     found = list(walk_archive(data, artifact="a"))
     # Read backwards and twice, after the walk: callers sort before they read.
     first = {m.path: m.read() for m in reversed(found)}
@@ -79,6 +82,57 @@ def test_tar(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
 def test_zip(method: int) -> None:
     assert members(zipped([("pkg/", b""), *FILES.items()], method=method)) == FILES
+
+
+@pytest.fixture(params=["zlib", "the fastest"])
+def inflating(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "zlib":
+        monkeypatch.setattr(inflate, "library", lambda: zlib)
+
+
+@pytest.mark.usefixtures("inflating")
+def test_a_large_member_comes_in_pieces_and_is_tested() -> None:
+    content = b"".join(hashlib.sha256(bytes([i % 251, i >> 8])).digest() * 9 for i in range(6000))
+    good = zipped([("a", content)])
+    (member,) = walk_archive(good, artifact="m")
+    for size in (1, 4096, 1 << 20, 1 << 30):
+        assert member.stream is not None
+        with member.stream() as stream:
+            first = stream.read(size)
+            assert 0 < len(first) <= size
+            pieces = [first]
+            while piece := stream.read(1 << 16):
+                pieces.append(piece)
+            assert b"".join(pieces) == content
+    directory = good.rindex(b"PK\x01\x02")
+    for offset, value, message in (
+        (directory + 16, 12345, "CRC-32"),
+        (directory + 20, 5000, "cannot be unpacked"),
+        (directory + 24, len(content) - 1, "more than its directory claims"),
+        (directory + 24, len(content) + 1, "1 bytes less than"),
+        (directory + 42, 7, "no local header"),
+    ):
+        broken = good[:offset] + value.to_bytes(4, "little") + good[offset + 4 :]
+        (member,) = walk_archive(broken, artifact="m")
+        with pytest.raises(FormatError, match=f"m: member a: .*{message}"):
+            member.read()
+
+
+def test_what_is_stored_as_it_is_is_not_copied() -> None:
+    content = bytes(range(256)) * 8192
+    for archive in (
+        zipped([("a", content)], method=zipfile.ZIP_STORED),
+        tarred([("a", content)]),
+        b"!<arch>\n" + ar_member("a/", content),
+    ):
+        (member,) = walk_archive(archive, artifact="m")
+        found = member.read()
+        assert isinstance(found, memoryview)
+        assert found == content
+    damaged = zipped([("a", content)], method=zipfile.ZIP_STORED).replace(b"\x07\x08", b"\x07\x07")
+    (member,) = walk_archive(damaged, artifact="m")
+    with pytest.raises(FormatError, match="m: member a: CRC-32"):
+        member.read()
 
 
 def test_links_and_duplicates_are_told() -> None:

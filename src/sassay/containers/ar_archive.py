@@ -8,13 +8,14 @@ first in the content. `/`, `/SYM64/` and `__.SYMDEF*` are symbol tables.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sassay.containers.member import Budget, Member, printable, safe_path
+from sassay.containers.member import Budget, Member, part_of, printable, safe_path
 from sassay.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 MAGIC = b"!<arch>\n"
 THIN_MAGIC = b"!<thin>\n"
@@ -57,7 +58,7 @@ def walk_ar(view: memoryview, *, artifact: str) -> Iterator[Member]:
             if not name.startswith("__.SYMDEF"):
                 path = safe_path(name, artifact=artifact)
                 budget.take(path, end - begin)
-                yield Member(path, end - begin, _loader(view, begin, end))
+                yield Member(path, end - begin, partial(part_of, view, begin, end))
         position = end + (end & 1)
 
 
@@ -111,7 +112,3 @@ def _name(
             )
         return long_names[offset:stop].decode("utf-8", "replace").removesuffix("/"), begin
     return raw.removesuffix("/"), begin
-
-
-def _loader(view: memoryview, begin: int, end: int) -> Callable[[], bytes]:
-    return lambda: bytes(view[begin:end])

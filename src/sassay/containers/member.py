@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sassay.containers.fatbin_stream import Stream
 
+_VIEW_FROM = 1 * limits.MIB
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -33,14 +34,16 @@ class Member:
 
     path: str
     size: int
-    _load: Callable[[], bytes] = field(repr=False, compare=False)
+    _load: Callable[[], bytes | memoryview] = field(repr=False, compare=False)
     fingerprint: Callable[[], str] | None = field(default=None, repr=False, compare=False)
     stream: Callable[[], AbstractContextManager[Stream]] | None = field(
         default=None, repr=False, compare=False
     )
 
-    def read(self) -> bytes:
-        """The whole content; can be called again, and after the walk has moved on.
+    def read(self) -> bytes | memoryview:
+        """The whole content, a view where the archive holds it as it is.
+
+        Can be called again, and after the walk has moved on.
 
         Raises:
             FormatError: It does not decompress to `size` bytes, or is encrypted.
@@ -104,6 +107,11 @@ class Budget:
                     artifact=self._artifact,
                     place=place,
                 )
+
+
+def part_of(view: memoryview, start: int, stop: int) -> bytes | memoryview:
+    """What an archive holds as it is: a view of what is large, so that mapped pages stay mapped."""
+    return view[start:stop] if stop - start >= _VIEW_FROM else bytes(view[start:stop])
 
 
 def is_bomb(size: int, packed: int) -> bool:

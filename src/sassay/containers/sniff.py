@@ -56,6 +56,8 @@ def sniff(head: bytes, name: str) -> Format:
 
 def _is_ptx(head: bytes) -> bool:
     """PTX ISA, "Module-level directives": `.version` comes first, after comments alone."""
+    if b".version" not in head:  # most files, and comments are matched slowly
+        return False
     begin = _PTX_COMMENT.match(head)
     return bool(begin and _PTX_VERSION.match(head, begin.end()))
 

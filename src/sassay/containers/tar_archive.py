@@ -13,10 +13,11 @@ import mmap
 import tarfile
 import tempfile
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from sassay.containers import limits
-from sassay.containers.member import Budget, Member, is_bomb, printable, safe_path
+from sassay.containers.member import Budget, Member, is_bomb, part_of, printable, safe_path
 from sassay.containers.view_reader import ViewReader
 from sassay.errors import FormatError, LimitError
 
@@ -87,11 +88,7 @@ def walk_tar(
             place=f"offset {archive.offset:#x}",
         )
     for path, (offset, size) in chosen.items():
-        yield Member(path, size, _loader(content, offset, size))
-
-
-def _loader(content: memoryview, offset: int, size: int) -> Callable[[], bytes]:
-    return lambda: bytes(content[offset : offset + size])
+        yield Member(path, size, partial(part_of, content, offset, offset + size))
 
 
 def _text(name: str) -> str:

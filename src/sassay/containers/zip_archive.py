@@ -1,4 +1,4 @@
-"""Zip archives and wheels (APPNOTE 6.3), read by Python's zipfile within our caps."""
+"""Zip archives and wheels (APPNOTE 6.3) within our caps; zipfile reads their directory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from sassay.containers import limits
+from sassay.containers.inflate import Inflated, check, library
 from sassay.containers.mapped import release
-from sassay.containers.member import Budget, Member, printable, safe_path
+from sassay.containers.member import Budget, Member, part_of, printable, safe_path
 from sassay.containers.view_reader import ViewReader
 from sassay.errors import FormatError
 
@@ -38,6 +39,8 @@ _BROKEN = (
 
 _BLOCK = 16 * limits.MIB
 
+_ENCRYPTED = 1
+_LOCAL_MAGIC = b"PK\x03\x04"
 _LOCAL = struct.Struct("<26xHH")
 """A local file header: lengths of the name and of the extra field, which follow it."""
 
@@ -84,34 +87,64 @@ def walk_zip(
             on_note(f"{printable(path)} is there twice: the last one counts")
         chosen[path] = info
     for path, info in chosen.items():
+        plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & _ENCRYPTED
         yield Member(
             path,
             info.file_size,
-            _loader(archive, info, artifact),
+            partial(_stored if plain else _unpacked, archive, view, info, artifact),
             partial(_fingerprint, view, info, artifact),
-            partial(_stream, archive, info, artifact),
+            None if plain else partial(_stream, archive, view, info, artifact),
         )
 
 
-def _loader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> Callable[[], bytes]:
-    def load() -> bytes:
-        place = f"member {printable(info.filename)}"
-        with _broken(artifact, place), archive.open(info) as stream:
-            content = stream.read(info.file_size + 1)
-        if len(content) != info.file_size:
-            raise FormatError(
-                f"unpacks to {len(content)} bytes, the directory claims {info.file_size}",
-                artifact=artifact,
-                place=place,
-            )
-        return content
+def _stored(
+    _: zipfile.ZipFile, view: memoryview, info: zipfile.ZipInfo, artifact: str
+) -> bytes | memoryview:
+    """The bytes of a member that is not compressed, not copied out of a mapped archive."""
+    place = f"member {printable(info.filename)}"
+    start, stop = _span(view, info, artifact)
+    if stop - start != info.file_size:
+        raise FormatError(
+            f"holds {stop - start} bytes, the directory claims {info.file_size}",
+            artifact=artifact,
+            place=place,
+        )
+    check(library().crc32(view[start:stop], 0), info.CRC, artifact=artifact, place=place)
+    return part_of(view, start, stop)
 
-    return load
+
+def _unpacked(
+    archive: zipfile.ZipFile, view: memoryview, info: zipfile.ZipInfo, artifact: str
+) -> bytes:
+    parts = []
+    with _stream(archive, view, info, artifact) as stream:
+        while part := stream.read(info.file_size + 1):
+            parts.append(part)
+    content = b"".join(parts)
+    if len(content) != info.file_size:
+        raise FormatError(
+            f"unpacks to {len(content)} bytes, the directory claims {info.file_size}",
+            artifact=artifact,
+            place=f"member {printable(info.filename)}",
+        )
+    return content
 
 
 @contextmanager
-def _stream(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> Iterator[Stream]:
+def _stream(
+    archive: zipfile.ZipFile, view: memoryview, info: zipfile.ZipInfo, artifact: str
+) -> Iterator[Stream]:
     place = f"member {printable(info.filename)}"
+    if info.compress_type == zipfile.ZIP_DEFLATED and not info.flag_bits & _ENCRYPTED:
+        yield Inflated(
+            view,
+            _span(view, info, artifact),
+            size=info.file_size,
+            checksum=info.CRC,
+            artifact=artifact,
+            place=place,
+        )
+        return
     with _broken(artifact, place):
         opened = archive.open(info)
     with opened:
@@ -119,7 +152,7 @@ def _stream(archive: zipfile.ZipFile, info: zipfile.ZipInfo, artifact: str) -> I
 
 
 class _Checked:
-    """A member's stream, whose faults are said as ours; its checksum is tested at the end."""
+    """A stream of Python's zipfile, whose faults are said as ours; it tests the checksum."""
 
     def __init__(self, stream: IO[bytes], artifact: str, place: str) -> None:
         self._stream = stream
@@ -141,21 +174,33 @@ def _broken(artifact: str, place: str) -> Iterator[None]:
 
 
 def _fingerprint(view: memoryview, info: zipfile.ZipInfo, artifact: str) -> str:
-    """SHA-256 of method, size, checksum and compressed bytes, by the local header (4.3.7)."""
+    """SHA-256 of method, size, checksum and compressed bytes."""
+    start, end = _span(view, info, artifact)
+    facts = f"{info.compress_type} {info.flag_bits} {info.file_size} {info.CRC} "
+    digest = hashlib.sha256(facts.encode())
+    for place in range(start, end, _BLOCK):
+        stop = min(place + _BLOCK, end)
+        digest.update(view[place:stop])
+        release(view, place, stop)
+    return digest.hexdigest()
+
+
+def _span(view: memoryview, info: zipfile.ZipInfo, artifact: str) -> tuple[int, int]:
+    """Where the data of a member begins and ends, by its local header (4.3.7)."""
     start = info.header_offset
     header = view[start : start + _LOCAL.size]
-    if len(header) < _LOCAL.size:
+    if len(header) < _LOCAL.size or bytes(header[:4]) != _LOCAL_MAGIC:
         raise FormatError(
-            "the local header lies outside the file",
+            "has no local header at its place",
             artifact=artifact,
             place=f"member {printable(info.filename)}",
         )
     name, extra = _LOCAL.unpack(header)
     start += _LOCAL.size + name + extra
-    facts = f"{info.compress_type} {info.flag_bits} {info.file_size} {info.CRC} "
-    digest = hashlib.sha256(facts.encode())
-    for place in range(start, start + info.compress_size, _BLOCK):
-        stop = min(place + _BLOCK, start + info.compress_size)
-        digest.update(view[place:stop])
-        release(view, place, stop)
-    return digest.hexdigest()
+    if start + info.compress_size > len(view):
+        raise FormatError(
+            f"{info.compress_size} bytes at {start:#x} lie outside the archive",
+            artifact=artifact,
+            place=f"member {printable(info.filename)}",
+        )
+    return start, start + info.compress_size

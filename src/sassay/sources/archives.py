@@ -13,7 +13,7 @@ from sassay.containers.archive import walk_archive
 from sassay.errors import SassayError
 from sassay.model.state import Diagnostic, Level
 from sassay.sources.disk import HEAD_BYTES
-from sassay.sources.entry import Buffer, Entry, Folder
+from sassay.sources.entry import Entry, Folder
 from sassay.sources.layouts import packages_in
 from sassay.sources.triton import describe
 
@@ -105,35 +105,21 @@ def _unique(path: str, taken: dict[str, Member]) -> str:
 
 
 def _member_entry(path: str, member: Member) -> Entry:
-    load, head = _readers(member)
-    stream = member.stream if member.size >= STREAM_FROM else None
-    if stream is not None:
-        head = partial(_first_bytes, stream)
+    stream = member.stream
     return Entry(
         path=path,
         size=member.size,
-        load=load,
-        head=head,
+        load=member.read,
+        head=partial(_first_bytes, stream) if stream else lambda: bytes(member.read()[:HEAD_BYTES]),
         fingerprint=member.fingerprint,
-        stream=stream,
+        stream=stream if member.size >= STREAM_FROM else None,
     )
 
 
 def _first_bytes(stream: Callable[[], AbstractContextManager[Stream]]) -> bytes:
+    """The first bytes of a member, of which no more is unpacked for that."""
+    found = b""
     with stream() as opened:
-        return opened.read(HEAD_BYTES)
-
-
-def _readers(member: Member) -> tuple[Callable[[], Buffer], Callable[[], bytes]]:
-    """Load and head of one member, unpacked once for both."""
-    kept: list[bytes] = []
-
-    def head() -> bytes:
-        data = member.read()
-        kept[:] = [data]
-        return data[:HEAD_BYTES]
-
-    def load() -> Buffer:
-        return kept.pop() if kept else member.read()
-
-    return load, head
+        while len(found) < HEAD_BYTES and (more := opened.read(HEAD_BYTES - len(found))):
+            found += more
+    return found

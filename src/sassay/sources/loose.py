@@ -13,7 +13,7 @@ from sassay.containers import limits
 from sassay.containers.decompress import check_expansion
 from sassay.containers.fatbin import FatbinEntry, find_fatbins
 from sassay.containers.fatbin_stream import stream_fatbins
-from sassay.containers.mapped import identity, read_here_and_there, release
+from sassay.containers.mapped import identity, read_here_and_there, release_part
 from sassay.containers.names import cubin_names, ptx_names
 from sassay.containers.sniff import Format, sniff
 from sassay.errors import SassayError
@@ -161,7 +161,7 @@ def _read_fatbins(
         read_here_and_there(data)
     for fat in find_fatbins(data, artifact=entry.path, on_note=notes.append):
         yield from reading.take(fat)
-        release(data, fat.offset, fat.offset + fat.size)
+        release_part(data[fat.offset : fat.offset + fat.size])
     return (yield from reading.finish(notes, bare=bare))
 
 
@@ -308,7 +308,7 @@ def _artifacts(entry: Entry, kind: SourceKind) -> Iterator[Artifact]:
     data = memoryview(entry.load())
     for fat in find_fatbins(data, artifact=entry.path):
         yield _again(fat, entry, kind)
-        release(data, fat.offset, fat.offset + fat.size)
+        release_part(data[fat.offset : fat.offset + fat.size])
 
 
 def _again(fat: FatbinEntry, entry: Entry, kind: SourceKind) -> Artifact:
