@@ -1,9 +1,9 @@
 """Looks for races and for reads of unwritten outputs in kernels of caches and captures.
 
-Run `python -m bench.watch INPUT...`: each Triton kernel is launched as for its numeric path
-(two blocks in each dimension that it reads, arrays as large as it reaches), with random floats.
-Every array that a kernel writes counts as an output that holds nothing yet. Prints each alarm, and
-what the search cost beside the plain run. `--harmless` lists pairs that cannot change a result, too.
+Run `python -m bench.watch INPUT...`: each Triton kernel is launched as for its numeric path, with
+random floats, and with strides that keep what it writes apart. Every array that a kernel writes
+counts as an output that holds nothing yet. Prints each alarm, and what the search cost beside the
+plain run; `--harmless` also lists pairs that cannot change a result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sassay.cli.session import Session
 from sassay.errors import SassayError
 from sassay.machine import Launch, load_program, run
 from sassay.machine.parity.formats import FORMATS, words_of
-from sassay.machine.path.launch import SIZES, NoLaunchError, canonical_launch
+from sassay.machine.path.launch import SIZES, NoLaunchError, Plan, plan_launches
 from sassay.machine.watched import Watched, run_watched
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from sassay.machine.program import Program
     from sassay.model.kernel import Kernel
 
-
 _ROW = 256
 """Elements from one row, or one plane of rows, to the next."""
+_STEPS = 1 << 26
 
 
 def _array(name: str) -> str:
@@ -39,49 +39,42 @@ def _array(name: str) -> str:
     return name[:-1].rstrip("_") if "stride" in name.lower() else name
 
 
-def _filled(kernel: Kernel, launch: Launch) -> Launch:
+def _filled(kernel: Kernel, plan: Plan, launch: Launch) -> Launch:
     """The same launch with random floats, and strides that keep what a kernel writes apart."""
-    named = [
-        (name, kind)
-        for name, kind in kernel.specialization.signature.items()
-        if kind not in {"constexpr", "none"}
-    ]
-    given = [kind for _, kind in named]
     random = np.random.default_rng(0)
     arguments: list[Any] = list(launch.arguments)
-    for at, kind in enumerate(given[: len(arguments)]):
-        form = FORMATS.get(kind.lstrip("*"))
+    signature = kernel.specialization.signature
+    named = list(enumerate(plan.parameters))
+    for at, each in named:
+        form = FORMATS.get(str(signature.get(each.name, "")).lstrip("*"))
         old = arguments[at]
         if isinstance(old, np.ndarray) and form is not None and form.is_float:
             arguments[at] = words_of(random.standard_normal(old.size), form).view(old.dtype)
-    for _, strides in groupby(
-        range(min(len(named), len(arguments))), lambda at: _array(named[at][0])
-    ):
-        for level, at in enumerate(reversed(list(strides))):
-            if "stride" in named[at][0].lower() and given[at].startswith(("i", "u")):
+    for _, strides in groupby(named, lambda item: _array(item[1].name)):
+        for level, (at, each) in enumerate(reversed(list(strides))):
+            if "stride" in each.name.lower() and isinstance(arguments[at], int):
                 arguments[at] = _ROW**level
-    return Launch(
-        launch.grid, launch.block, arguments, shared=launch.shared, step_limit=launch.step_limit
-    )
+    return Launch(launch.grid, launch.block, arguments, shared=launch.shared, step_limit=_STEPS)
 
 
 def _watch(kernel: Kernel, program: Program) -> tuple[Launch, Watched]:
     """The first derived launch that stays in bounds, looked at closely."""
+    plan = plan_launches(kernel, program)
     for size in SIZES:
-        launch = _filled(kernel, canonical_launch(kernel, program, size)[0])
+        launch = _filled(kernel, plan, plan.launch(size).launch)
         plain = run(program, launch)
         if plain.trap is None:
             break
         if plain.trap.kind != "out-of-bounds":
-            raise NoLaunchError(f"the derived launch traps: {plain.trap.kind}")
+            raise NoLaunchError(f"the derived launch traps: {plain.trap}")
     else:
-        raise NoLaunchError("no derived launch stays in bounds")
+        raise NoLaunchError(f"no derived launch stays in bounds: {plain.trap}")
     empty = {
         at: np.zeros(array.nbytes, np.bool_)
         for at, array in enumerate(plain.arrays)
         if array is not None
     }
-    found = run_watched(program, launch, empty=empty)
+    found = run_watched(program, launch, empty=empty, read_only=frozenset(empty))
     if found.trap is not None:
         # The array is in and out: what is left to look for are races.
         found = replace(run_watched(program, launch), trap=found.trap)
@@ -115,7 +108,7 @@ def main() -> None:
                     plain_time += time.process_time() - started
                 except (SassayError, NoLaunchError) as error:
                     counts["kernels without a launch that runs"] += 1
-                    print(f"-- {kernel.symbol}: {str(error)[:160]}")
+                    print(f"-- {kernel.symbol}: {str(error)[:240]}", flush=True)
                     continue
                 counts["kernels looked at"] += 1
                 _print(kernel, found, counts, harmless=options.harmless)

@@ -349,27 +349,29 @@ def _label_of(revision: str, labels: Sequence[str]) -> str:
 def _json(
     answers: Sequence[Answer], labels: Sequence[str], opened: int, failures: dict[str, str]
 ) -> str:
-    import json
+    from sassay.report import json
+    from sassay.report.documents import BisectAnswer, BisectDocument
 
-    document = {
-        "schema": "bisect/1",
-        "states": list(labels),
-        "opened": opened,
-        "failures": failures,
-        "answers": [
-            {
-                "what": answer.what,
-                "arch": answer.arch,
-                "became": answer.became,
-                "last": answer.later,
-                "first_in": answer.turn.place,
-                "not_yet": answer.turn.before,
-                "skipped": list(answer.turn.skipped),
-                "turns": list(answer.turn.turns),
-                "monotonic": answer.turn.is_single,
-                "asked": list(answer.turn.asked),
-            }
-            for answer in answers
-        ],
-    }
-    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+    return json.text(
+        BisectDocument(
+            schema="bisect/1",
+            states=tuple(labels),
+            opened=opened,
+            failures=failures,
+            answers=tuple(
+                BisectAnswer(
+                    what=answer.what,
+                    arch=answer.arch,
+                    became=answer.became,
+                    last=answer.later,
+                    first_in=answer.turn.place,
+                    not_yet=answer.turn.before,
+                    skipped=tuple(answer.turn.skipped),
+                    turns=tuple(answer.turn.turns),
+                    monotonic=answer.turn.is_single,
+                    asked=tuple(answer.turn.asked),
+                )
+                for answer in answers
+            ),
+        )
+    )

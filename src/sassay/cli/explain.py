@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -341,20 +341,21 @@ def _code_lines(code: Sequence[CodeDiff]) -> Iterator[str]:
 
 
 def _json(found: Evidence) -> str:
-    import json
     from dataclasses import asdict
 
-    import msgspec
+    from sassay.report import json
+    from sassay.report.documents import ExplainDocument, MatchedInstruction
 
-    document: dict[str, Any] = {
-        "schema": "explain/1",
-        "finding": msgspec.to_builtins(found.finding),
-        "steps": list(found.steps),
-        "changes": msgspec.to_builtins(found.changes),
-        "instructions": [asdict(each) for each in found.instructions],
-        "matched": found.matched,
-        "code": msgspec.to_builtins(found.code),
-        "notes": found.notes,
-        "next": found.next,
-    }
-    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+    return json.text(
+        ExplainDocument(
+            schema="explain/1",
+            finding=found.finding,
+            steps=found.steps,
+            changes=tuple(found.changes),
+            instructions=tuple(MatchedInstruction(**asdict(each)) for each in found.instructions),
+            matched=found.matched,
+            code=tuple(found.code),
+            notes=tuple(found.notes),
+            next=tuple(found.next),
+        )
+    )

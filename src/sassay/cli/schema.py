@@ -12,7 +12,10 @@ from sassay.errors import UsageError
 def schema_command(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="state, diff, check, code, parity, probe or policy."),
+        typer.Argument(
+            metavar="NAME",
+            help="state, diff, check, code, explain, bisect, parity, probe or policy.",
+        ),
     ],
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a document.

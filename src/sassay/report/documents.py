@@ -186,12 +186,115 @@ class CodeDocument(msgspec.Struct, frozen=True):
     omitted: Mapping[str, int]
 
 
-Document = StateDocument | DiffDocument | CheckDocument | CodeDocument | ParityReport | ProbeReport
+class MatchedInstruction(msgspec.Struct, frozen=True):
+    """An instruction of the candidate that a finding rests on.
+
+    Attributes:
+        kernel: Kernel id.
+        layer: `ptx` or `sass`.
+        offset: Byte offset in the code section (SASS) or line of the text (PTX).
+        opcode: Its opcode.
+        text: The instruction.
+        location: The source line that it comes from, where the code names one.
+    """
+
+    kernel: str
+    layer: str
+    offset: int
+    opcode: str
+    text: str
+    location: str | None
+
+
+class ExplainDocument(msgspec.Struct, frozen=True):
+    """Everything that a finding rests on (`sassay explain --format json`).
+
+    Attributes:
+        schema: Name and version of this document.
+        finding: The finding.
+        steps: Why the rule fired, in words.
+        changes: Changes that it rests on.
+        instructions: Instructions that match; `matched` says how many there are.
+        matched: Instructions that match.
+        code: Aligned regions of the first changes.
+        notes: What could not be read.
+        next: Commands that look further.
+    """
+
+    schema: Literal["explain/1"]
+    finding: Finding
+    steps: tuple[str, ...]
+    changes: tuple[Change, ...]
+    instructions: tuple[MatchedInstruction, ...]
+    matched: int
+    code: tuple[CodeDiff, ...]
+    notes: tuple[str, ...]
+    next: tuple[str, ...]
+
+
+class BisectAnswer(msgspec.Struct, frozen=True):
+    """Where one thing turned; places count from 0 in `states`.
+
+    Attributes:
+        what: A family, or the condition that was asked about.
+        arch: Architecture; null where it is not about a family.
+        became: What it became where it turned first.
+        last: What it is in the last state.
+        first_in: Place of the first state in which it is so; null if it never turned.
+        not_yet: Place of the last state before that in which it is not.
+        skipped: Places between the two that could not be captured.
+        turns: Places at which it turned, of those that were asked.
+        monotonic: Whether it turned once.
+        asked: Places that were asked.
+    """
+
+    what: str
+    arch: str | None
+    became: str
+    last: str
+    first_in: int | None
+    not_yet: int | None
+    skipped: tuple[int, ...]
+    turns: tuple[int, ...]
+    monotonic: bool
+    asked: tuple[int, ...]
+
+
+class BisectDocument(msgspec.Struct, frozen=True):
+    """The first state or commit at which something turned (`sassay bisect --format json`).
+
+    Attributes:
+        schema: Name and version of this document.
+        states: Labels, oldest first.
+        opened: How many of them were looked at.
+        failures: Commits that could not be captured, and why.
+        answers: One for each thing that was asked about.
+    """
+
+    schema: Literal["bisect/1"]
+    states: tuple[str, ...]
+    opened: int
+    failures: Mapping[str, str]
+    answers: tuple[BisectAnswer, ...]
+
+
+Document = (
+    StateDocument
+    | DiffDocument
+    | CheckDocument
+    | CodeDocument
+    | ExplainDocument
+    | BisectDocument
+    | ParityReport
+    | ProbeReport
+)
 
 DOCUMENTS: dict[str, type[Document]] = {
+    "bisect/1": BisectDocument,
     "check/1": CheckDocument,
     "code/1": CodeDocument,
     "diff/1": DiffDocument,
+    "explain/1": ExplainDocument,
     "parity/1": ParityReport,
     "probe/1": ProbeReport,
     "state/1": StateDocument,

@@ -28,7 +28,7 @@ from sassay.model import (
 )
 from sassay.report import documents
 
-SCHEMAS: tuple[str, ...] = ("check/1", "code/1", "diff/1", "parity/1", "probe/1", "state/1")
+SCHEMAS: tuple[str, ...] = tuple(sorted(documents.DOCUMENTS))
 """Names that `schema` takes; the version may be left out."""
 
 _SIGNED = frozenset({"Deltas", "Evidence", "LineDelta", "Migration", "Moved", "Suspect"})
@@ -41,7 +41,8 @@ def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of one document.
 
     Args:
-        name: `state`, `diff`, `check`, `code`, `parity` or `probe`, with or without `/1`.
+        name: `state`, `diff`, `check`, `code`, `explain`, `bisect`, `parity` or `probe`, with or
+            without `/1`.
 
     Returns:
         A JSON Schema 2020-12 object.
