@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isqrt
 
@@ -12,11 +12,16 @@ Number = Fraction | str
 
 @dataclass(frozen=True)
 class Format:
-    """A format: widths in bits; `finite` formats have no infinity and one NaN by sign."""
+    """A format: widths in bits; `finite` formats have no infinity and one NaN by sign.
+
+    One that `flushes` reads subnormal words as zeros, and writes zeros for numbers that are below
+    the normal ones once they are rounded to its precision, whatever their exponent.
+    """
 
     exponent: int
     mantissa: int
     finite: bool = False
+    flushes: bool = False
 
     @property
     def bits(self) -> int:
@@ -59,6 +64,8 @@ def decode(word: int, form: Format) -> Number:
             return NAN
     elif exponent == top:
         return NAN if mantissa else (INF if sign > 0 else NINF)
+    if exponent == 0 and form.flushes:
+        return Fraction(0)
     if exponent == 0:
         return sign * Fraction(mantissa) * Fraction(2) ** (1 - form.bias - form.mantissa)
     whole = (1 << form.mantissa) | mantissa
@@ -99,6 +106,10 @@ def encode(value: Number, form: Format, mode: str = "rn", *, negative_zero: bool
     exponent = size.numerator.bit_length() - size.denominator.bit_length()
     if Fraction(2) ** exponent > size:
         exponent -= 1
+    if form.flushes and exponent < 1 - form.bias:
+        unit = Fraction(2) ** (exponent - form.mantissa)
+        if abs(to_integer(value / unit, mode)) * unit < Fraction(2) ** (1 - form.bias):
+            return sign
     exponent = max(exponent, 1 - form.bias)
     unit = Fraction(2) ** (exponent - form.mantissa)
     whole = abs(to_integer(value / unit, mode))
@@ -198,6 +209,11 @@ def sqrt(a: int, form: Format, mode: str = "rn") -> int:
     if not exact:
         value += Fraction(1, 1 << (shift + 1))
     return encode(value, form, mode)
+
+
+def flushing(form: Format) -> Format:
+    """A format as instructions with `.ftz` see it."""
+    return replace(form, flushes=True)
 
 
 def flush(word: int, form: Format) -> int:

@@ -58,7 +58,8 @@ def to_double(value: Array, kind: str) -> Array:
         return r.bf16_to_f32(value).astype(np.float64)
     if kind in _SMALL:
         return small_to_double(value, kind)
-    return value.astype(np.float64)
+    # The product makes signalling NaNs of float16 quiet ones.
+    return value.astype(np.float64) * 1.0 if kind == "f16" else value.astype(np.float64)
 
 
 def from_double(value: Array, kind: str, mode: str) -> Array:
@@ -150,7 +151,7 @@ def _float_to_float(form: Modifiers, target: str, source: str, mode: str) -> Ker
     if saturates:
         steps.append(_saturate)
     if relu:
-        steps.append(lambda v: np.where(v < 0, 0.0, v))
+        steps.append(lambda v: np.where(v <= 0, 0.0, v))
     plain = not (steps or ftz or finite) and mode == "rn"
     if plain and (source, target) == ("bf16", "f32"):
         return Kernel(r.bf16_to_f32, (source,), (target,))
@@ -165,7 +166,7 @@ def _float_to_float(form: Modifiers, target: str, source: str, mode: str) -> Ker
             value = step(value)
         result = from_double(value, target, mode)
         if ftz and target == "f32":
-            result = r.flush32(result)
+            result = r.flush32(r.flush_tiny(result, lambda: value, mode))
         if finite and target not in _SMALL:
             result = _to_finite(result, target)
         return result

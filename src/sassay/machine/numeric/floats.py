@@ -66,7 +66,7 @@ def finished(
         count: Number of sources.
         ftz: Flush subnormal inputs and results.
         sat: Clamp to [0, 1], NaN to +0.
-        relu: Clamp negative results to +0, NaN stays.
+        relu: Clamp negative results and -0 to +0, NaN stays.
         label: Of the kernel.
     """
     flush = r.flush32 if kind == "f32" else r.flush16
@@ -74,7 +74,7 @@ def finished(
     if sat:
         after.append(_saturate)
     if relu:
-        after.append(lambda v: np.where(v < 0, v.dtype.type(0), v))
+        after.append(lambda v: np.where(v <= 0, v.dtype.type(0), v))
     loose = _steps(run, flush if ftz else None, after)
     if kind == "f32":
         whole = _steps(run, flush if ftz else None, [*after, r.canonical32])
@@ -123,7 +123,7 @@ def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> Single:
         else:
             result = r.double_to_f16(exact, "rn")
             if ftz:
-                result = r.flush16(result)
+                result = r.flush16(r.flush_tiny(result, lambda: exact, "rn"))
         if sat or relu:
             result = _clamped(result, kind, sat=sat)
         return result
@@ -133,7 +133,7 @@ def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> Single:
 
 def _clamped(value: Array, kind: str, *, sat: bool) -> Array:
     number = r.bf16_to_f32(value) if kind == "bf16" else value.astype(np.float32)
-    bounded = _saturate(number) if sat else np.where(number < 0, np.float32(0), number)
+    bounded = _saturate(number) if sat else np.where(number <= 0, np.float32(0), number)
     if kind == "bf16":
         return r.f32_to_bf16(bounded)
     return _canonical16(bounded.astype(np.float16))
@@ -183,6 +183,18 @@ def _all_positive_zero(base: str, sources: tuple[Array, ...]) -> Array:
     return ~np.signbit(left) & ~np.signbit(right) & (right == 0)
 
 
+def _flushing(run: Single, exact: Callable[..., Array], mode: str) -> Single:
+    """Makes zeros of float32 results that are subnormal before they are rounded to their place."""
+
+    def flushed(*sources: Array) -> Array:
+        def whole() -> Array:
+            return exact(*(value.astype(np.float64) for value in sources))
+
+        return r.flush_tiny(run(*sources), whole, mode)
+
+    return flushed
+
+
 _NEAREST32: dict[str, Single] = {
     "add": np.add,
     "sub": np.subtract,
@@ -216,6 +228,8 @@ def arithmetic(form: Modifiers, kind: str) -> Kernel:
         )
     if kind in {"f32", "f32x2"}:
         run = _NEAREST32[base] if mode == "rn" else _directed(base, mode)
+        if ftz and base in {"mul", "fma"}:
+            run = _flushing(run, _WIDE_OPS[base], mode)
         kernel = finished(run, "f32", count, ftz=ftz, sat=sat, relu=relu)
         return kernel if kind == "f32" else packed(kernel.single, kind, count)
     if mode != "rn" or (ftz and "bf16" in kind):
@@ -253,7 +267,9 @@ def divide(form: Modifiers, kind: str) -> Kernel:
         raise form.missing()
     if how in {"approx", "full"}:
         return measured(finished(unit.divide(how, ftz=ftz), kind, 2, label="modelled"))
-    run = np.divide if how == "rn" else partial(_quotient, mode=how)
+    run: Single = np.divide if how == "rn" else partial(_quotient, mode=how)
+    if ftz:
+        run = _flushing(run, np.divide, how)
     return finished(run, kind, 2, ftz=ftz)
 
 
@@ -309,8 +325,8 @@ def _rounded_special(form: Modifiers, kind: str, mode: str, *, ftz: bool) -> Ker
         return finished(lambda a: directed.divide(unit64, a, mode), kind, 1)
     if form.base == "sqrt":
         return finished(partial(_root, mode=mode), kind, 1, ftz=ftz)
-    one = np.ones((1, 1), np.float32)
-    return finished(lambda a: _quotient(one, a, mode), kind, 1, ftz=ftz)
+    run = partial(_quotient, np.ones((1, 1), np.float32), mode=mode)
+    return finished(_flushing(run, _reciprocal, mode) if ftz else run, kind, 1, ftz=ftz)
 
 
 # Minimum, maximum, sign operations.
@@ -357,8 +373,12 @@ def extreme(form: Modifiers, kind: str) -> Kernel:
     return packed(brain, kind, 2) if kind != plain else Kernel(brain, (kind, kind), (kind,))
 
 
+_TOPS = {"f16": 0x7C00, "bf16": 0x7F80}
+"""Words of infinity: what is above is NaN."""
+
+
 def sign(form: Modifiers, kind: str) -> Kernel:
-    """`neg` and `abs` of floats: the sign bits alone, NaNs too."""
+    """`neg` and `abs` of floats: the sign bits alone; NaNs of the half formats become canonical."""
     ftz = form.flag("ftz")
     form.end()
     dtype = TYPES[kind].dtype
@@ -375,7 +395,18 @@ def sign(form: Modifiers, kind: str) -> Kernel:
         words = (r.flush32(a) if ftz else a).view(word)
         return (words ^ mask if negates else words & ~mask).view(dtype)
 
-    return Kernel(run, (kind,), (kind,))
+    plain = kind.removesuffix("x2")
+    if plain not in _TOPS or kind == "f32x2":
+        return Kernel(run, (kind,), (kind,))
+    top = np.uint16(_TOPS[plain])
+
+    def half(a: Array) -> Array:
+        words = a.view(np.uint16)
+        changed = words ^ np.uint16(0x8000) if negates else words & np.uint16(0x7FFF)
+        canonical = np.where((words & np.uint16(0x7FFF)) > top, r.NAN16, changed)
+        return canonical.view(a.dtype)
+
+    return packed(half, kind, 1) if kind != plain else Kernel(half, (kind,), (kind,))
 
 
 def copysign(form: Modifiers, kind: str) -> Kernel:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sassay.machine.types import Array
 
 MODES = ("rn", "rz", "rm", "rp", "rna")
@@ -159,6 +161,33 @@ def flush16(value: Array) -> Array:
     bits = value.view(np.uint16)
     small = (bits & np.uint16(0x7C00)) == 0
     return np.where(small, bits & np.uint16(0x8000), bits).view(np.float16)
+
+
+def flush_tiny(result: Array, exact: Callable[[], Array], mode: str) -> Array:
+    """Zeros for results that were rounded up to the smallest normal number of float32 or float16.
+
+    With `.ftz` hardware looks for what is subnormal after rounding to the format's precision, but
+    before its smallest exponent is minded (IEEE 754, section 7.5, "after rounding"): a product of
+    2**-126 * (1 - 2**-24) is zero, though it rounds to 2**-126. Measured on an H200, where products
+    beside 2**-126 follow this rule and no other.
+
+    Args:
+        result: Rounded to the format.
+        exact: Gives the results in double precision, exact or rounded to odd.
+        mode: Of the rounding.
+    """
+    name = "f32" if result.dtype == np.float32 else "f16"
+    small = FORMATS[name]
+    least = 2.0**small.least
+    doubtful = np.abs(result) == least
+    if not doubtful.any():
+        return result
+    scale = 2.0**small.precision
+    wide = np.broadcast_to(exact(), result.shape)[doubtful] * scale
+    kept = np.abs(narrow(wide, name, mode)) >= least * scale
+    found: Array = result.copy()
+    found[doubtful] = np.where(kept, result[doubtful], np.copysign(0, result[doubtful]))
+    return found
 
 
 def canonical32(value: Array) -> Array:
