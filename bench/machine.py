@@ -1,26 +1,35 @@
 """Measures the PTX machine: RMSNorm of rows of bf16, in thread-instructions a second.
 
-Run `python -m bench.machine` in a checkout with Triton; `--rows` and `--width` change the
-size, `--symbolic` the mode.
+Run `python -m bench.machine` in a checkout with Triton and llvmlite; `--rows` and `--width` change
+the size, `--symbolic` the mode. Interpreter and compiled code take turns, on one core, in
+processor time; compiled code counts with the blocks that the interpreter checks before it, and its
+arrays have to be the same, byte for byte.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import resource
 import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from sassay.machine import Launch, Program, load_program, run
+from sassay.machine import Launch, Program, Result, load_program, run
+from sassay.machine.compiled import Backend, Choice
 from sassay.machine.symbolic import run_symbolic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sassay.machine.symbolic import SymbolicResult
 
 NORMS = Path(__file__).parents[1] / "examples" / "router" / "common" / "norms.py"
 
@@ -49,6 +58,40 @@ def _arguments(rows: int, width: int) -> list[Any]:
     return [words[:rows].copy(), words[rows].copy(), out, width, width, width, 1e-6]
 
 
+def _measure(
+    runs: Mapping[str, Callable[[], Result | SymbolicResult]], rounds: int
+) -> dict[str, list[float]]:
+    """Millions of thread-instructions a second of each way, in every round."""
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        digests = set()
+        for name, one in runs.items():
+            wall, processor = time.perf_counter(), time.process_time()
+            result = one()
+            wall, processor = time.perf_counter() - wall, time.process_time() - processor
+            if result.trap is not None:
+                raise SystemExit(str(result.trap))
+            if isinstance(result, Result):
+                digests.add(_digest(result))
+                if name == "compiled" and not result.compiled_blocks:
+                    raise SystemExit(f"not compiled: {result.not_compiled}")
+            rates[name].append(result.instructions / processor / 1e6)
+            print(
+                f"{name}: {result.instructions / 1e6:.0f} M thread-instructions: {wall:.3f} s, "
+                f"{processor:.3f} s of processor time, {rates[name][-1]:.0f} M a second"
+            )
+        if len(digests) > 1:
+            raise SystemExit("the interpreter and compiled code differ")
+    return rates
+
+
+def _digest(result: Result) -> str:
+    found = hashlib.sha256()
+    for array in result.arrays:
+        found.update(b"" if array is None else array.tobytes())
+    return found.hexdigest()
+
+
 def main() -> None:
     """Prints one line for each run, and the median."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,20 +110,25 @@ def main() -> None:
     arguments = _arguments(options.rows, options.width)
     scratch = [None] * (len(program.params) - len(arguments))
     launch = Launch(options.rows, options.warps * 32, [*arguments, *scratch], shared=shared)
-    rates = []
-    for _ in range(options.rounds):
-        wall, processor = time.perf_counter(), time.process_time()
-        result = run_symbolic(program, launch) if options.symbolic else run(program, launch)
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        if result.trap is not None:
-            raise SystemExit(str(result.trap))
-        rates.append(result.instructions / processor / 1e6)
-        print(
-            f"{result.instructions / 1e6:.0f} M thread-instructions: {wall:.3f} s, "
-            f"{processor:.3f} s of processor time, {rates[-1]:.0f} M a second"
-        )
+    runs: dict[str, Callable[[], Result | SymbolicResult]] = {
+        "interpreter": lambda: run(program, launch)
+    }
+    if options.symbolic:
+        runs = {"symbolic": lambda: run_symbolic(program, launch)}
+    else:
+        backend = Backend(Choice.COMPILED)
+        runs["compiled"] = lambda: backend.run(program, launch)
+        started = time.process_time()
+        backend.run(program, launch)
+        print(f"compiling, and a first run: {time.process_time() - started:.3f} s")
+    rates = _measure(runs, options.rounds)
+    medians = {name: statistics.median(each) for name, each in rates.items()}
+    for name, rate in medians.items():
+        print(f"{name}: median {rate:.0f} M a second of processor time")
+    if "compiled" in medians:
+        print(f"compiled is {medians['compiled'] / medians['interpreter']:.1f} times as fast")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"median {statistics.median(rates):.0f} M a second of processor time, peak {peak:.0f} MB")
+    print(f"peak {peak:.0f} MB")
 
 
 if __name__ == "__main__":
