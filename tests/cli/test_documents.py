@@ -49,6 +49,23 @@ def test_documents_follow_their_schema(name: str, line: str, inputs: Path) -> No
     jsonschema.Draft202012Validator(schema(name)).validate(document)
 
 
+def test_what_a_finding_rests_on_follows_its_schema(inputs: Path) -> None:
+    states = ("before", "after", "--policy", "gate.yaml")
+    found = json.loads(run("check", *states, "--format", "json", cwd=inputs).stdout)["findings"][0]
+    result = run("explain", found["id"], *states, "--format", "json", cwd=inputs)
+    document = json.loads(result.stdout)
+    assert (document["schema"], document["finding"]) == ("explain/1", found)
+    jsonschema.Draft202012Validator(schema("explain")).validate(document)
+
+
+def test_where_something_turned_follows_its_schema(inputs: Path) -> None:
+    result = run("bisect", "before", "after", "--format", "json", cwd=inputs)
+    document = json.loads(result.stdout)
+    assert (document["schema"], document["states"]) == ("bisect/1", ["before", "after"])
+    assert {each["first_in"] for each in document["answers"]} == {1}
+    jsonschema.Draft202012Validator(schema("bisect")).validate(document)
+
+
 @pytest.mark.parametrize("policy", ["gate", "tied", "waived", "quiet"])
 def test_policies_follow_their_schema(policy: str, inputs: Path) -> None:
     from ruamel.yaml import YAML
