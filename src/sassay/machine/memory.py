@@ -392,6 +392,9 @@ def write(part: Part, values: list[Array], width: int, shape: tuple[int, ...]) -
     size = width * len(values)
     dtype = UNITS[size]
     index = part.offsets // size
+    if part.watch is not None:
+        # Each thread is told of, also where all blocks write alike.
+        shape = part.watch.lanes.shape
     if len(values) == 1:
         packed = values[0]
     else:
