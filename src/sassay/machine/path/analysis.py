@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sassay.machine.path.reduce import Tree
     from sassay.machine.path.runs import Seen
     from sassay.machine.program import Program
-    from sassay.machine.symbolic import Expression, SymbolicResult
+    from sassay.machine.symbolic import Caveat, Expression, SymbolicResult
     from sassay.machine.types import Array
     from sassay.model.code import CodeStore
     from sassay.model.kernel import Kernel
@@ -150,8 +150,19 @@ def _read(seen: Seen) -> NumericPath:
     if not outputs:
         raise NoLaunchError("it writes nothing in the derived launch")
     digest = _digest(*(f"{each.name} {each.digest}".encode() for each in outputs))
-    caveats = tuple(each.message for each in result.caveats)
-    return NumericPath(tuple(outputs), digest, derived.words, caveats)
+    return NumericPath(tuple(outputs), digest, derived.words, _caveats(result))
+
+
+def _caveats(result: SymbolicResult) -> tuple[str, ...]:
+    """What the proof does not cover, once for what the instructions of one source line do alike."""
+    found: dict[tuple[object, ...], list[Caveat]] = {}
+    for each in result.caveats:
+        place = each.location or each.line
+        found.setdefault((each.kind, each.arguments, place), []).append(each)
+    return tuple(
+        f"{first.message} (and {len(more)} more of that source line)" if more else first.message
+        for first, *more in found.values()
+    )
 
 
 def _digest(*parts: bytes) -> str:
@@ -186,7 +197,7 @@ def _output(
             [
                 _reduction(node, tree, formulas)
                 for node in distinct
-                if (tree := formulas.tree(node)) is not None
+                if formulas.dot(node) is None and (tree := formulas.tree(node)) is not None
             ]
         ),
         roundings=tuple(
@@ -196,7 +207,10 @@ def _output(
         ),
         approximations=dict(sorted(approximations.items())),
         fused=sum(
-            node.operation.startswith("fma") and formulas.tree(node) is None for node in distinct
+            node.operation.startswith("fma")
+            and formulas.dot(node) is None
+            and formulas.tree(node) is None
+            for node in distinct
         ),
         constants=tuple(sorted({node.name for node in distinct if node.operation == "constant"})),
         digest=digest,

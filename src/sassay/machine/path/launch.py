@@ -10,7 +10,7 @@ tile size is no other launch.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LARGEST_TILE, _SMALLEST_TILE = 8192, 16
 _TILES_APART, _MATRICES_APART = 64, 4
 _LEAST_MATRIX = 256
+_MOST_SPLITS = 16
 _TILE = re.compile("BLOCK|TILE|SIZE|DIM|WIDTH|HIDDEN|HALF", re.IGNORECASE)
 _STEP_LIMIT = 1 << 21
 _MATRIX_STEP_LIMIT = 1 << 27
@@ -74,6 +75,7 @@ class Plan:
         axes: Dimensions of the grid that the code reads.
         matrices: It has matrix instructions.
         scratch: Bytes for each block that a compiler asks for.
+        splits: Over how many blocks a sum is split, by a constant that is called so; 0 for none.
     """
 
     parameters: tuple[Parameter, ...]
@@ -84,13 +86,22 @@ class Plan:
     tile: int
     axes: str
     matrices: bool
-    scratch: int = field(default=0)
+    scratch: int
+    splits: int
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        """Two blocks in each dimension that the code reads."""
-        x, y, z = (2 if axis in self.axes else 1 for axis in "xyz")
+        """Two blocks in each dimension that the code reads; those that a sum is split over."""
+        counts = [2 if axis in self.axes else 1 for axis in "xyz"]
+        if self.split_axis is not None:
+            counts[self.split_axis] = self.splits
+        x, y, z = counts
         return x, y, z
+
+    @property
+    def split_axis(self) -> int | None:
+        """The dimension of the grid over which a sum is split: the last, of several."""
+        return "xyz".index(self.axes[-1]) if self.splits and len(self.axes) > 1 else None
 
     @property
     def sized(self) -> bool:
@@ -186,7 +197,18 @@ def plan_launches(kernel: Kernel, program: Program) -> Plan:
         axes="".join(axis for axis in "xyz" if f"%ctaid.{axis}" in program.specials),
         matrices=matrices,
         scratch=scratch if isinstance(scratch, int) else 0,
+        splits=_splits(kernel),
     )
+
+
+def _splits(kernel: Kernel) -> int:
+    """Over how many blocks a sum is split: the constant that is called so, else 0."""
+    named = (
+        value
+        for name, value in kernel.specialization.constants.items()
+        if "SPLIT" in name.upper() and isinstance(value, int) and 1 <= value <= _MOST_SPLITS
+    )
+    return int(next(named, 0))
 
 
 def _tiles(kernel: Kernel) -> dict[str, int]:

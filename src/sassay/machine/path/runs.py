@@ -32,14 +32,18 @@ class Seen:
     derived: Derived
     result: SymbolicResult
 
-    @property
-    def written(self) -> int:
-        """Elements of outputs that it wrote."""
-        return sum(
-            int(np.count_nonzero(each))
-            for position, each in enumerate(self.result.written)
-            if each is not None and position not in self.derived.scratch
-        )
+    def same_as(self, other: Seen) -> bool:
+        """Whether both left the same expressions in the same elements of outputs."""
+        for position, mine in enumerate(self.result.outputs):
+            others = other.result.outputs[position]
+            here, there = self.result.written[position], other.result.written[position]
+            if here is None or there is None or mine is None or others is None:
+                continue
+            if position in self.derived.scratch:
+                continue
+            if not np.array_equal(here, there) or not np.array_equal(mine[here], others[there]):
+                return False
+        return True
 
 
 def first_run(program: Program, plan: Plan) -> Seen:
@@ -50,10 +54,7 @@ def first_run(program: Program, plan: Plan) -> Seen:
     """
     seen, size = _survivor(program, plan)
     if plan.matrices:
-        grid = _fitted(program, plan, seen, size)
-        if grid != seen.derived.launch.grid:
-            fitted = _run(program, plan, size, grid)
-            seen = seen if fitted is None else fitted
+        seen = _fitted(program, plan, seen, size)
     _refuse_given_floats(plan, seen.result)
     return seen
 
@@ -83,7 +84,7 @@ def _run(program: Program, plan: Plan, size: int, grid: Grid | None = None) -> S
 
 def _survivor(program: Program, plan: Plan) -> tuple[Seen, int]:
     trap = ""
-    for size in SIZES:
+    for size in SIZES[plan.matrices :]:
         derived = plan.launch(size)
         result = run_symbolic(program, derived.launch, leaves=derived.leaves)
         if result.trap is None:
@@ -94,16 +95,24 @@ def _survivor(program: Program, plan: Plan) -> tuple[Seen, int]:
     raise NoLaunchError(f"the derived launch ends in a trap, {trap}")
 
 
-def _fitted(program: Program, plan: Plan, seen: Seen, size: int) -> Grid:
-    """The grid that writes all that masks allow; two blocks where masks do not end it."""
+def _fitted(program: Program, plan: Plan, seen: Seen, size: int) -> Seen:
+    """A run of the grid that writes all that masks allow; two blocks where they do not end it."""
     grid = seen.derived.launch.grid
-    for axis in plan.axes[::-1]:
-        at = "xyz".index(axis)
-        narrow = _run(program, plan, size, _with(grid, at, 1))
-        if narrow is not None and narrow.written == seen.written:
-            grid = _with(grid, at, 1)
+    if grid[2] > 1 and plan.split_axis is None:
+        # Some read it only to find memory of their own.
+        narrow = _run(program, plan, size, _with(grid, 2, 1))
+        if narrow is not None and narrow.same_as(seen):
+            grid = _with(grid, 2, 1)
     along = min(plan.length // plan.tile, _MOST_ALONG)
-    axes = [at for at, count in enumerate(grid) if count > 1]
+    axes = [at for at, count in enumerate(grid) if count > 1 and at != plan.split_axis]
+    if len(axes) == 2 and along > 1:
+        # The usual case in two runs.
+        wide, wider = (
+            _run(program, plan, size, _with(_with(grid, axes[0], each), axes[1], each))
+            for each in (along, along + 1)
+        )
+        if wide is not None and wider is not None and wide.same_as(wider):
+            return wide
     counts = [along] if len(axes) > 1 else [along, min(along * along, _MOST_BLOCKS)]
     for at in axes:
         for count in counts:
@@ -112,10 +121,11 @@ def _fitted(program: Program, plan: Plan, seen: Seen, size: int) -> Grid:
             wide, wider = (
                 _run(program, plan, size, _with(grid, at, each)) for each in (count, count + 1)
             )
-            if wide is not None and wider is not None and wide.written == wider.written:
+            if wide is not None and wider is not None and wide.same_as(wider):
                 grid = wide.derived.launch.grid
                 break
-    return grid
+    fitted = None if grid == seen.derived.launch.grid else _run(program, plan, size, grid)
+    return fitted or seen
 
 
 def _with(grid: Grid, at: int, count: int) -> Grid:

@@ -113,11 +113,9 @@ def describe_join(product: Product) -> list[str]:
     if product.joined == "rescaled":
         return [f"before each next tile the sum is multiplied by {product.factor}"]
     if product.joined == "added":
-        return [f"the {count} partial sums are added in f32 outside of the matrix unit"]
+        return ["each tile's sum is added to the others in f32, outside of the matrix unit"]
     if product.joined == "scaled":
-        return [
-            f"each partial sum is multiplied by {product.factor} and added to the others in f32"
-        ]
+        return [f"each tile's sum is multiplied by {product.factor} and then added in f32"]
     if product.joined == "atomics":
         return [f"split over {count} blocks, joined by atomics"]
     return []

@@ -306,6 +306,7 @@ class Handlers:
             active = lanes.running(where)
             address = lanes.address(op.sources[0])
             parts = memory.locate(lanes, space, address, width, active)
+            self._notes.stored(lanes, memory, parts, width)
             values = [_seen(lanes, each, width * 8) for each in op.sources[1:]]
             cells = memory.read(lanes, parts, width, 1)[0]
             if all(each.fixed for each in (*values, cells)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sassay.machine.symbolic.result import Caveat
 
 if TYPE_CHECKING:
@@ -23,14 +25,14 @@ class Notes:
     Attributes:
         caveats: What the claim does not cover, by kind and line.
         watched: Identity of the bytes and offsets in them of which the writers are wanted.
-        writers: Number of the block that wrote there last, by offset.
+        writers: Numbers of the blocks that wrote there.
         first: Number of the first block of the slice that runs.
     """
 
     def __init__(self, watched: tuple[int, Sequence[int]] | None = None) -> None:
         self.caveats: dict[tuple[str, int], Caveat] = {}
         self.watched = watched
-        self.writers: dict[int, int] = {}
+        self.writers: set[int] = set()
         self.first = 0
 
     def add(self, kind: CaveatKind, message: str, op: Op, arguments: tuple[int, ...] = ()) -> None:
@@ -59,7 +61,7 @@ class Notes:
             return
         for offset in self.watched[1]:
             if ((offsets <= offset) & (offset < offsets + size)).any():
-                self.writers[offset] = self.first + block
+                self.writers.add(self.first + block)
 
     def stored(
         self, lanes: SymbolicLanes, memory: SymbolicMemory, parts: list[Part], size: int
@@ -77,5 +79,6 @@ class Notes:
                 if part.where is not None:
                     hit = hit & part.where
                 if hit.any():
-                    block, _ = lanes.first(hit)
-                    self.writers[offset] = self.first + block
+                    blocks = np.broadcast_to(lanes.block, lanes.shape)
+                    found = blocks[np.broadcast_to(hit, lanes.shape)]
+                    self.writers.update((self.first + found).tolist())

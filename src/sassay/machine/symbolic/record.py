@@ -51,7 +51,7 @@ class Recorder:
         self._batches: list[_Batch] = []
         self._lanes: SymbolicLanes | None = None
         self._count = 0
-        self._places: dict[int, tuple[int, int]] | None = None
+        self._index: tuple[Array, Array, Array] | None = None
         self._made: dict[int, Expression] = {}
 
     def enter(self, op: Op, lanes: SymbolicLanes) -> None:
@@ -80,7 +80,7 @@ class Recorder:
         if self._count < MAX_NODES and batch.results.size:
             self._count += batch.results.size
             self._batches.append(batch)
-            self._places = None
+            self._index = None
 
     def operation(self, name: np.uint64, result: Array, operands: Sequence[Array]) -> None:
         """An operation was hashed."""
@@ -110,40 +110,59 @@ class Recorder:
         kept = self._picked(words, result.shape)[first]
         self._keep(_Batch("constant", None, unique, (), (), words=kept))
 
-    def _index(self) -> dict[int, tuple[int, int]]:
-        """Where each hash was made first: batch and row."""
-        if self._places is None:
-            self._places = {}
-            for number, batch in reversed(list(enumerate(self._batches))):
-                found = batch.results.tolist()
-                self._places.update(
-                    zip(found, ((number, row) for row in range(len(found))), strict=True)
-                )
-        return self._places
+    def _find(self, hashes: Array) -> tuple[Array, Array]:
+        """Where each hash was made first: batch, -1 if nowhere, and row."""
+        if self._index is None:
+            sizes = [each.results.size for each in self._batches]
+            results = np.concatenate([each.results for each in self._batches] or [hashes[:0]])
+            order = np.argsort(results, kind="stable")
+            self._index = results[order], order, np.cumsum([0, *sizes])
+        known, order, starts = self._index
+        at = np.searchsorted(known, hashes)
+        there = at < known.size
+        there[there] = known[at[there]] == hashes[there]
+        place = np.where(there, order[np.minimum(at, max(known.size - 1, 0))], 0)
+        batch = np.searchsorted(starts, place, side="right") - 1
+        return np.where(there, batch, -1), place - starts[batch]
 
     def expression(self, root: int) -> Expression:
         """The expression of a hash."""
-        made, places = self._made, self._index()
+        made, places = self._made, self._reached(root)
         stack = [root]
         while stack:
             hash_ = stack[-1]
             if hash_ in made:
                 stack.pop()
                 continue
-            found = places.get(hash_)
-            if found is None:
+            number, row, operands = places[hash_]
+            if number < 0:
                 made[hash_] = Expression("unknown", (), hash_, name="?")
                 stack.pop()
                 continue
-            batch, row = self._batches[found[0]], found[1]
-            operands = [int(each[row]) for each in batch.operands]
             missing = [each for each in operands if each not in made]
             if missing:
                 stack += missing
                 continue
-            made[hash_] = _node(batch, row, hash_, tuple(made[each] for each in operands))
+            inner = tuple(made[each] for each in operands)
+            made[hash_] = _node(self._batches[number], row, hash_, inner)
             stack.pop()
         return made[root]
+
+    def _reached(self, root: int) -> dict[int, tuple[int, int, tuple[int, ...]]]:
+        """Batch, row and operands of each hash that an expression is made of, level by level."""
+        found: dict[int, tuple[int, int, tuple[int, ...]]] = {}
+        level = [root]
+        while level:
+            numbers, rows = self._find(np.array(level, np.uint64))
+            following: dict[int, None] = {}
+            for hash_, number, row in zip(level, numbers.tolist(), rows.tolist(), strict=True):
+                operands: tuple[int, ...] = ()
+                if number >= 0:
+                    operands = tuple(int(each[row]) for each in self._batches[number].operands)
+                found[hash_] = number, row, operands
+                following |= dict.fromkeys(operands)
+            level = [each for each in following if each not in found and each not in self._made]
+        return found
 
 
 def _node(batch: _Batch, row: int, hash_: int, operands: tuple[Expression, ...]) -> Expression:

@@ -170,7 +170,7 @@ class _Job:
             if instructions > RECORDED_WHOLE:
                 notes = Notes(watched=(position, elements))
                 self._execute(notes, None)
-                blocks = sorted(set(notes.writers.values()))
+                blocks = sorted(notes.writers)
             recorder = Recorder()
             token = hashing.TAPE.set(recorder)
             try:
