@@ -50,9 +50,10 @@ def _filled(kernel: Kernel, plan: Plan, launch: Launch) -> Launch:
         old = arguments[at]
         if isinstance(old, np.ndarray) and form is not None and form.is_float:
             arguments[at] = words_of(random.standard_normal(old.size), form).view(old.dtype)
-    for _, strides in groupby(named, lambda item: _array(item[1].name)):
-        for level, (at, each) in enumerate(reversed(list(strides))):
-            if "stride" in each.name.lower() and isinstance(arguments[at], int):
+    for _, group in groupby(named, lambda item: _array(item[1].name)):
+        strides = [(at, each) for at, each in group if "stride" in each.name.lower()]
+        for level, (at, _) in enumerate(reversed(strides)):
+            if len(strides) > 1 and isinstance(arguments[at], int):
                 arguments[at] = _ROW**level
     return Launch(launch.grid, launch.block, arguments, shared=launch.shared, step_limit=_STEPS)
 
