@@ -129,6 +129,83 @@ def trigonometry(x: Array, _out: Array, _count: int) -> Array:
     )
 
 
+def largest(x: Array, _values: Array, _places: Array, _width: int, kept: int) -> Array:
+    return np.sort(x, axis=1)[:, ::-1][:, :kept]
+
+
+def largest_places(x: Array, _values: Array, _places: Array, _width: int, kept: int) -> Array:
+    return np.argsort(-x, axis=1, kind="stable")[:, :kept]
+
+
+_RECORD = np.dtype(
+    {
+        "names": ["counts", "weight", "total", "flag"],
+        "formats": [("i4", 6), "f4", "f8", "i1"],
+        "offsets": [0, 24, 32, 40],
+        "itemsize": 48,
+    }
+)
+
+
+def records(rows: Array, _count: int) -> Array:
+    found = rows.copy()
+    for number, record in enumerate(found.reshape(-1).view(_RECORD)):
+        record["counts"][number % 6] += number
+        record["weight"] *= np.float32(2)
+        record["total"] += np.float64(record["weight"])
+        record["flag"] ^= np.int8(number)
+    return found
+
+
+def _wrapped(value: int, bits: int = 32) -> int:
+    return (value + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+
+
+def through_pointers(x: Array, _out: Array, _count: int) -> Array:
+    found = []
+    for value in x.tolist():
+        called = (value + 1, value * 3, value ^ 5)[value % (1 << 32) % 3]
+        side = value & 1023
+        found.append(_wrapped(called + (side * side if value & 8 else 7 * side)))
+    return np.array(found, np.int32)
+
+
+def cases(x: Array, _out: Array, _count: int) -> Array:
+    def one(v: int) -> int:
+        word = v % (1 << 32)
+        chosen = {
+            0: v * 3, 1: v + 9, 2: v ^ 77, 3: int(math.copysign(abs(v) // 7, v)),
+            4: int(math.copysign(abs(v) % 11, v)), 5: -v, 6: v << 3, 7: v >> 2, 8: v * v, 9: ~v,
+            10: v | 9, 12: word.bit_count(),
+        }  # fmt: skip
+        return _wrapped(chosen.get(v & 15, 32 - word.bit_length()))
+
+    return np.array([one(v) for v in x.tolist()], np.int32)
+
+
+def quotients(x: Array, _out: Array, by: int, _count: int) -> Array:
+    found = []
+    for low, high in x.tolist():
+        value = _wrapped(low | high << 64, 128)
+        size = abs(value) // abs(by)
+        result = (size if (value < 0) == (by < 0) else -size) % (1 << 128)
+        found.append((result % (1 << 64), result >> 64))
+    return np.array(found, np.uint64)
+
+
+def bounds(x: Array, _out: Array, _count: int) -> Array:
+    def word(value: float) -> int:
+        return int(np.array(value).view(np.uint64))
+
+    found = []
+    for value in x.tolist():
+        for mode in ("rm", "rp"):
+            total = exact.add(word(value), word(0.1), exact.F64, mode)
+            root = exact.sqrt(exact.div(total, word(3.0), exact.F64, mode), exact.F64, mode)
+            found.append(exact.fma(root, root, word(-0.7), exact.F64, mode))
+    return np.array(found, np.uint64).view(np.float64).reshape(-1, 2)
+
+
 REFERENCES: dict[str, Callable[..., Array]] = {
     function.__name__: function
     for function in (
@@ -142,5 +219,12 @@ REFERENCES: dict[str, Callable[..., Array]] = {
         polynomial,
         softmax,
         trigonometry,
+        largest,
+        largest_places,
+        records,
+        through_pointers,
+        cases,
+        quotients,
+        bounds,
     )
 }
