@@ -9,11 +9,13 @@ from sassay.machine import access, instructions
 from sassay.machine.async_copy.bulk import tensormap
 from sassay.machine.async_copy.copies import copy
 from sassay.machine.async_copy.mbarrier import mbarrier
+from sassay.machine.async_copy.proxies import fence
 from sassay.machine.binding import Binder
 from sassay.machine.blocks import EXIT, Go, Item, Key, cut_blocks, in_order, mark_spins
 from sassay.machine.calls import Calls, Expansion
 from sassay.machine.errors import MissingForm, UnsupportedInstruction
 from sassay.machine.flow import mark_deaths
+from sassay.machine.matrix.fences import guard_fences
 from sassay.machine.matrix.mma import mma
 from sassay.machine.matrix.pending import guard_accumulators
 from sassay.machine.matrix.rules import gpu_of
@@ -169,7 +171,7 @@ class Lowering:
     def _add(self, binder: Binder, each: Instruction, guard: tuple[int | None, bool]) -> None:
         base = each.opcode.split(".", 1)[0]
         if base in instructions.IGNORED:
-            run: Run = instructions.nothing
+            run: Run = fence(each.opcode) or instructions.nothing
             op = Op(each.opcode, self.place(each), run)
         else:
             op = self._operation(binder, each, base)
@@ -331,6 +333,7 @@ def lower(module: Module, function: PtxFunction, artifact: str, gpu: Gpu | None 
     blocks = in_order(cut_blocks(lowering.items))
     mark_deaths(blocks)
     guard_accumulators(blocks)
+    guard_fences(blocks)
     specials = set(lowering.slots.specials.values())
     for block in blocks:
         # A bare jump counts too, or a loop of nothing would never reach the step limit.

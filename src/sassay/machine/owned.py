@@ -26,6 +26,9 @@ IN_FLIGHT = 2
 SWIZZLED = {32: 4, 64: 8, 128: 16, 16: 32}
 """What a tensor copy adds to the mark of what it wrote, by the bytes of a swizzled row."""
 
+FENCED = 64
+"""What is added to the mark of a byte that the asynchronous proxy may read."""
+
 ANY_SWIZZLE = 4 | 8 | 16 | 32
 
 _PAD = 16

@@ -20,6 +20,7 @@ TrapKind = Literal[
     "barrier",
     "tensor-map",
     "swizzle",
+    "fence",
     "divergent-barrier",
     "deadlock",
     "step-limit",

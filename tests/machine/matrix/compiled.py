@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bench.hardware import build_corpus
 
 from sassay.machine import Launch, Result, load_program, run
 from sassay.machine.hardware.cases import make
+
+if TYPE_CHECKING:
+    from sassay.machine.program import Program
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -28,6 +31,14 @@ def launched(
     name: str, arch: int, changes: tuple[tuple[str, str], ...] = ()
 ) -> tuple[Result, list[Any]]:
     """Runs a kernel of the corpus; each change replaces all of a text, which must be there."""
+    program, launch = prepared(name, arch, changes)
+    return run(program, launch), list(launch.arguments)
+
+
+def prepared(
+    name: str, arch: int, changes: tuple[tuple[str, str], ...] = ()
+) -> tuple[Program, Launch]:
+    """A kernel of the corpus with its launch."""
     kernel, what = _kernels()[name], built(name, arch)
     text = what.asm["ptx"]
     for before, after in changes:
@@ -38,10 +49,9 @@ def launched(
     blocks = int(np.prod(kernel.grid))
     scratch = np.zeros(max(what.metadata.global_scratch_size * blocks, 16), np.uint8)
     more = [scratch, None][: len(program.params) - len(arguments)]
-    launch = Launch(
+    return program, Launch(
         kernel.grid, what.metadata.num_warps * 32, [*arguments, *more], shared=what.metadata.shared
     )
-    return run(program, launch), arguments
 
 
 def wide(words: Array) -> Array:

@@ -115,6 +115,23 @@ def test_a_missing_wait_for_products() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "fence"),
+    [
+        ("matmul_bf16", "fence.proxy.async.shared::cta;"),
+        ("matmul_descriptors", "fence.proxy.async.shared::cta;"),
+        ("prefill_attention_kernel", "fence.proxy.async.shared::cta;"),
+        ("matmul_bf16", "wgmma.fence.sync.aligned;"),
+        ("matmul_descriptors", "wgmma.fence.sync.aligned;"),
+    ],
+)
+def test_a_missing_fence(name: str, fence: str) -> None:
+    result, _ = launched(name, 90, ((fence, ""),))
+    assert result.trap is not None
+    assert result.trap.kind == "fence"
+    assert fence[:11] in result.trap.message
+
+
+@pytest.mark.parametrize(
     ("before", "after", "kind"),
     [
         # More arrivals, or more bytes, than ever come; fewer bytes than come.

@@ -14,6 +14,7 @@ import numpy as np
 from sassay.machine.async_copy.contents import CHUNK, Window
 from sassay.machine.async_copy.mbarrier import each_thread, in_shared, trap_of
 from sassay.machine.async_copy.phases import WrongBarrierError
+from sassay.machine.async_copy.proxies import check_fenced
 from sassay.machine.async_copy.tensor_map import (
     MAP_BYTES,
     Map,
@@ -326,6 +327,7 @@ def _shared_chunks(
         one = Part(part.data, part.offsets[wrong][:1], part.written, None)
         trap = unread(one, np.ones(1, np.bool_), lanes, "a bulk copy reads")
         raise TrapError(trap.kind, trap.message, None, lanes)
+    check_fenced(memory, lanes, places * CHUNK, CHUNK, "a bulk copy reads")
     found = memory.contents.chunks(memory.shared, places)
     memory.stores.start(thread, places, found)
     return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sassay.machine.async_copy.contents import CHUNK
-from sassay.machine.owned import IN_FLIGHT, mark
+from sassay.machine.owned import FENCED, IN_FLIGHT, mark
 
 if TYPE_CHECKING:
     from sassay.machine.async_copy.contents import Contents
@@ -144,6 +144,6 @@ class Phases:
     def _land(self, found: Phased) -> None:
         places, data, left = found.copies.popleft()
         self._contents.land(self._shared, places, data, CHUNK)
-        mark(self._shared, places, CHUNK, left)
+        mark(self._shared, places, CHUNK, left | FENCED)
         found.bytes_left -= data.size * CHUNK
         found.turn()

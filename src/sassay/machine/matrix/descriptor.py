@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.async_copy.proxies import check_fenced
 from sassay.machine.memory import Part, TrapError, unread, unwritten
 from sassay.machine.owned import ANY_SWIZZLE, SWIZZLED
 
@@ -97,6 +98,7 @@ class Tile:
         part = Part(shared.data, offsets, shared.written, None)
         if unwritten(part, CHUNK) is not None:
             _refuse(part, lanes)
+        check_fenced(memory, lanes, offsets, CHUNK, "a matrix product reads")
         _compare_swizzles(lanes, shared.written[offsets], descriptors)
         return offsets
 
