@@ -13,7 +13,14 @@ import sassay
 from sassay.capture.analysis_cache import AnalysisCache, EntryFacts, ModuleFacts
 from sassay.capture.counting import Counting, function_key
 from sassay.capture.demangle import demangle
-from sassay.capture.diagnostics import cut, failed, nothing_found, sort_diagnostics, undecodable
+from sassay.capture.diagnostics import (
+    cut,
+    failed,
+    left_to_tool,
+    nothing_found,
+    sort_diagnostics,
+    undecodable,
+)
 from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.reading import CubinReading
@@ -260,6 +267,11 @@ class StateBuilder:
         kernels.sort(key=kernel_order)
         for arch, count in sorted(self._counting.unknown.items()):
             self.diagnostics.append(undecodable(arch, count, discovery.label))
+        if self._disassembler.uses_tables:
+            self.diagnostics += [
+                left_to_tool(arch, words, self._disassembler.version(arch), discovery.label)
+                for arch, words in sorted(self._counting.asked.items())
+            ]
         counts = {**discovery.counts, "kernels": len(kernels), "functions": len(self._functions)}
         if self._filtered:
             counts["filtered_artifacts"] = counts.get("filtered_artifacts", 0) + self._filtered

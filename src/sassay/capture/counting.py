@@ -43,6 +43,7 @@ class Counting:
 
     Attributes:
         unknown: Architectures that no disassembler at hand knows, with the count of sections.
+        asked: Words of each architecture that no table knew and a disassembler answered for.
     """
 
     def __init__(self, disassembler: sass.Disassembler, known: dict[str, SassFacts]) -> None:
@@ -50,8 +51,9 @@ class Counting:
         self._facts = known
         self._pending: list[tuple[str, str, Counts, Sequence[str]]] = []
         self._pending_bytes = 0
-        self._asked: set[str] = set()
+        self._seen: set[str] = set()
         self.unknown: dict[str, int] = {}
+        self.asked: dict[str, int] = {}
 
     def add(self, facts: CubinFacts) -> None:
         """Count what a cubin holds; its sections can be asked for once `flush` was called."""
@@ -69,9 +71,11 @@ class Counting:
             counted.tables += words - left
 
     def _add(self, key: str, facts: CubinFacts, counts: Counts | None) -> None:
-        if key in self._asked:
+        if key in self._seen:
             return
-        self._asked.add(key)
+        self._seen.add(key)
+        if counts is not None and counts.asked:
+            self._answered(facts.arch, counts.asked)
         if counts is None:
             self.unknown[facts.arch] = self.unknown.get(facts.arch, 0) + 1
         elif counts.left:
@@ -94,6 +98,7 @@ class Counting:
             if words is None:
                 self.unknown[arch] = self.unknown.get(arch, 0) + 1
                 continue
+            self._answered(arch, len(counts.left) // WORD_BYTES)
             census = counts.census(names)
             for opcode, count in sass.census(words).items():
                 census[opcode] = census.get(opcode, 0) + count
@@ -101,6 +106,9 @@ class Counting:
             self._facts[key] = SassFacts(
                 census, summarize(Layer.SASS, census), sass.spill_bytes(census)
             )
+
+    def _answered(self, arch: str, words: int) -> None:
+        self.asked[arch] = self.asked.get(arch, 0) + words
 
     def facts(self, key: str) -> SassFacts | None:
         """The census of a section, None where nothing could decode it. Call `flush` before."""
@@ -115,11 +123,11 @@ class Counting:
         names = tuple(sorted({name for item in (*found, *called) if item for name in item.census}))
         place = {name: index for index, name in enumerate(names)}
         kernels: list[KernelFacts] = [
-            msgspec.structs.replace(kernel, counts=_packed(item, place))
+            msgspec.structs.replace(kernel, counts=_packed(item, place, kernel.counts))
             for kernel, item in zip(facts.kernels, found, strict=True)
         ]
         functions: list[FunctionFacts] = [
-            msgspec.structs.replace(function, counts=_packed(item, place))
+            msgspec.structs.replace(function, counts=_packed(item, place, function.counts))
             for function, item in zip(facts.functions, called, strict=True)
         ]
         return msgspec.structs.replace(
@@ -136,10 +144,13 @@ def function_key(facts: CubinFacts, function: FunctionFacts) -> str:
     return f"{facts.arch}:{function.digest}"
 
 
-def _packed(found: SassFacts | None, place: dict[str, int]) -> Counts | None:
+def _packed(found: SassFacts | None, place: dict[str, int], before: Counts | None) -> Counts | None:
     if found is None:
         return None
     totals = array("I", (found.categories.get(name, 0) for name in CATEGORIES))
     return msgspec.structs.replace(
-        Counts.of(found.census, place), categories=totals.tobytes(), spills=found.spills
+        Counts.of(found.census, place),
+        categories=totals.tobytes(),
+        spills=found.spills,
+        asked=before.asked + len(before.left) // WORD_BYTES if before else 0,
     )

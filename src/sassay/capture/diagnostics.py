@@ -65,6 +65,16 @@ def undecodable(arch: str, count: int, label: str) -> Diagnostic:
     )
 
 
+def left_to_tool(arch: str, words: int, version: str | None, label: str) -> Diagnostic:
+    """So many words that no table knows, which a disassembler answered for."""
+    noun = "word that no table knows was" if words == 1 else "words that no table knows were"
+    return Diagnostic(
+        Level.NOTE,
+        label,
+        f"{arch}: {words:,} {noun} read by nvdisasm {version or ''}".rstrip(),
+    )
+
+
 def nothing_found(
     discovery: Discovery, diagnostics: Sequence[Diagnostic], arch_globs: Sequence[str]
 ) -> InputError:

@@ -36,6 +36,7 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
         left: The words that no table knows, 16 bytes each, in order.
         categories: So many of each of `CATEGORIES`, as native u32, of what is not left.
         spills: Bytes of spill loads and stores, likewise.
+        asked: Words that no table knows and a disassembler has answered for; `counts` has them.
     """
 
     opcodes: bytes
@@ -43,6 +44,7 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
     left: bytes = b""
     categories: bytes = b""
     spills: tuple[int, int] = (0, 0)
+    asked: int = 0
 
     @classmethod
     def of(cls, census: Mapping[str, int], places: Mapping[str, int]) -> Self:
