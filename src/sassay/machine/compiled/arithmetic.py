@@ -100,6 +100,18 @@ def _directed(base: str, mode: str) -> One:
     return run
 
 
+def _flushing(run: One, exact: One, mode: str) -> One:
+    """Zeros for float32 results that are subnormal before they are rounded to their place."""
+
+    def flushed(code: Code, given: Sequence[Value]) -> Value:
+        def whole() -> Value:
+            return exact(code, [code.cast("fpext", each, "double") for each in given])
+
+        return f.flush_tiny(code, run(code, given), whole, mode)
+
+    return flushed
+
+
 def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> One:
     store = f.float_to_brain if kind == "bf16" else f.float_to_half
 
@@ -116,6 +128,11 @@ def _half(base: str, kind: str, *, ftz: bool, sat: bool, relu: bool) -> One:
             single = code.op(_OPS[base], given[0], given[1])
         words = store(code, single)
         if ftz:
+            near = f.half_to_float(code, words)
+            near = f.flush_tiny(
+                code, near, lambda: code.cast("fpext", single, "double"), "rn", "f16"
+            )
+            words = store(code, near)
             words = code.as_bits(f.flush(code, code.as_float(words)))
         if sat or relu:
             wide = f.widen(code, words, kind)
@@ -144,6 +161,8 @@ def arithmetic(form: Modifiers, kind: str, *, loose: bool) -> Emit:
         return one(_doubles(base))
     if kind in {"f32", "f32x2"}:
         run = _nearest(base) if mode == "rn" else _directed(base, mode)
+        if ftz and base in {"mul", "fma"}:
+            run = _flushing(run, lambda code, given: _wide(code, base, given), mode)
         loose = loose and kind == "f32"
         whole = _finished(run, "f32", ftz=ftz, sat=sat, relu=relu, loose=loose)
         return one(whole if kind == "f32" else halves(whole, 32))
@@ -193,10 +212,9 @@ def divide(form: Modifiers, kind: str, *, loose: bool) -> Emit:
     if how in {"approx", "full"}:
         run = divided(how, ftz=ftz)
         ftz = False
-    elif how == "rn":
-        run = _quotient
     else:
-        run = _rounded_quotient(how)
+        run = _quotient if how == "rn" else _rounded_quotient(how)
+        run = _flushing(run, _quotient, how) if ftz else run
     return one(_finished(run, kind, ftz=ftz, loose=loose))
 
 
@@ -271,12 +289,15 @@ def _rounded_special(form: Modifiers, kind: str, how: str, *, ftz: bool, loose: 
         quotient = _doubles("div")
         return lambda code, given: quotient(code, [number(0x3FF0 << 48, 64), given[0]])
     inner = _quotient if how == "rn" else _rounded_quotient(how)
-    return _finished(
-        lambda code, given: inner(code, [f.float32(code, 0x3F800000), given[0]]),
-        "f32",
-        ftz=ftz,
-        loose=loose,
-    )
+
+    def reciprocal(code: Code, given: Sequence[Value]) -> Value:
+        return inner(code, [f.float32(code, 0x3F800000), given[0]])
+
+    def exact(code: Code, given: Sequence[Value]) -> Value:
+        return code.op("fdiv", f.float64(code, 1.0), given[0])
+
+    run = _flushing(reciprocal, exact, how) if ftz else reciprocal
+    return _finished(run, "f32", ftz=ftz, loose=loose)
 
 
 def _double_root(code: Code, sources: Sequence[Value]) -> Value:
@@ -334,24 +355,35 @@ def extreme(form: Modifiers, kind: str, *, loose: bool) -> Emit:
 
 
 def sign(form: Modifiers, kind: str, *, loose: bool) -> Emit:  # noqa: ARG001 - of one kind with the others
-    """`neg` and `abs`: the sign bits alone."""
+    """`neg` and `abs`: the sign bits alone; NaNs of the half formats become canonical."""
     ftz = form.flag("ftz")
     form.end()
     bits = TYPES[kind].bits
-    mask = {"f16x2": 0x80008000, "bf16x2": 0x80008000, "f32x2": (1 << 63) | (1 << 31)}.get(
-        kind, 1 << bits - 1
-    )
+    mask = (1 << 63) | (1 << 31) if kind == "f32x2" else 1 << bits - 1
+    plain = kind.removesuffix("x2")
     if ftz and kind != "f32":
         raise form.missing()
+
+    def turned(code: Code, words: Value, top: int) -> Value:
+        if form.base == "neg":
+            return code.op("xor", words, number(top, words.bits))
+        return code.op("and", words, number(~top, words.bits))
 
     def run(code: Code, sources: Sequence[Value]) -> Value:
         words = sources[0]
         if ftz:
             words = code.as_bits(f.flush(code, code.as_float(words)))
-        if form.base == "neg":
-            return code.op("xor", words, number(mask, bits))
-        return code.op("and", words, number(~mask, bits))
+        return turned(code, words, mask)
 
+    def half(code: Code, sources: Sequence[Value]) -> Value:
+        words = sources[0]
+        size = code.op("and", words, number(0x7FFF, 16))
+        infinity = number(0x7C00 if plain == "f16" else 0x7F80, 16)
+        wrong = code.test("ugt", size, infinity)
+        return code.choose(wrong, number(f.NAN16, 16), turned(code, words, 1 << 15))
+
+    if plain in {"f16", "bf16"}:
+        return one(half if kind == plain else halves(half, 16))
     return one(run)
 
 

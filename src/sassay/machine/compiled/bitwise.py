@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sassay.machine.compiled.arithmetic import one
 from sassay.machine.compiled.code import Value, number
+from sassay.machine.numeric.bits import BYTE_MODES
 from sassay.machine.types import TYPES
 
 if TYPE_CHECKING:
@@ -204,11 +205,33 @@ def field_mask(form: Modifiers) -> Emit:
     return one(run)
 
 
+def _selected(code: Code, pair: Value, pick: Value) -> Value:
+    """The byte of a pair of words that four bits choose, the highest of them for its sign."""
+    far = code.op("shl", code.op("and", pick, number(7, 32)), number(3, 32))
+    value = code.resize(code.op("lshr", pair, code.resize(far, 64)), 8)
+    sign = code.op("ashr", value, number(7, 8))
+    return code.resize(code.choose(code.test("ugt", pick, number(7, 32)), sign, value), 32)
+
+
 def permute(form: Modifiers) -> Emit:
-    """`prmt` without a mode."""
-    if form.last() != "b32":
-        raise form.missing()
+    """`prmt`."""
+    mode = form.pick(*BYTE_MODES)
+    kind = form.last()
+    if kind in BYTE_MODES:
+        mode, kind = kind, form.last()
     form.end()
+    if kind != "b32":
+        raise form.missing()
+
+    def picked(code: Code, control: Value, index: int) -> Value:
+        if mode is None:
+            return code.op("and", code.op("lshr", control, number(4 * index, 32)), number(15, 32))
+        found = number(0, 32)
+        low = code.op("and", control, number(3, 32))
+        for at in range(4):
+            wanted = number(BYTE_MODES[mode](at, index) & 7, 32)
+            found = code.choose(code.test("eq", low, number(at, 32)), wanted, found)
+        return found
 
     def run(code: Code, v: Sequence[Value]) -> Value:
         a, b, control = v
@@ -216,12 +239,7 @@ def permute(form: Modifiers) -> Emit:
         pair = code.op("or", high, code.resize(a, 64))
         result = number(0, 32)
         for index in range(4):
-            pick = code.op("and", code.op("lshr", control, number(4 * index, 32)), number(15, 32))
-            far = code.op("shl", code.op("and", pick, number(7, 32)), number(3, 32))
-            value = code.resize(code.op("lshr", pair, code.resize(far, 64)), 8)
-            sign = code.op("ashr", value, number(7, 8))
-            signed = code.test("ugt", pick, number(7, 32))
-            value = code.resize(code.choose(signed, sign, value), 32)
+            value = _selected(code, pair, picked(code, control, index))
             result = code.op("or", result, code.op("shl", value, number(8 * index, 32)))
         return result
 

@@ -200,6 +200,20 @@ class Code:
             return self.let(f"bitcast {where.spelled} {where.text} to i32", "i32", wide=False)
         return self.choose(where, number(-1, 32), number(0, 32))
 
+    def rarely(self, where: Value, value: Value, build: Callable[[], Value]) -> Value:
+        """A value, or another one that is only computed if something is so in some lane."""
+        do, after, place = self.fresh("do"), self.fresh("on"), f"%{self.fresh('rare')}"
+        self.heads.append(f"{place} = alloca {value.spelled}, align 32")
+        self.emit(f"store {value.spelled} {value.text}, ptr {place}, align 32")
+        some = self.test("ne", self.mask(where), number(0, 32))
+        self.emit(f"br i1 {some.text}, label %{do}, label %{after}")
+        self.label(do)
+        other = build()
+        self.emit(f"store {other.spelled} {other.text}, ptr {place}, align 32")
+        self.emit(f"br label %{after}")
+        self.label(after)
+        return self.load(value.spelled, place, value.type, wide=value.wide, align=32)
+
     def unmask(self, bits: Value) -> Value:
         """A word of bits as a predicate of the lanes."""
         return self.let(f"bitcast i32 {bits.text} to <{LANES} x i1>", "i1", wide=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.machine.compiled import floats as f
 from sassay.machine.compiled.arithmetic import one
 from sassay.machine.compiled.code import Value, number
+from sassay.machine.compiled.whole import clip
 from sassay.machine.types import TYPES
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ _ROUND = {"rn": "rint", "rz": "trunc", "rm": "floor", "rp": "ceil"}
 _PAIRS = frozenset({"f16x2", "bf16x2", "e4m3x2", "e5m2x2"})
 _LIMITS = {"f16": 0x7BFF, "bf16": 0x7F7F, "tf32": 0x7F7FE000}
 _INTEGERS = frozenset(f"{kind}{bits}" for kind in "usb" for bits in (8, 16, 32, 64))
+
+
+_ENDLESS = number(0x7F800000, 32)
 
 
 def _range(kind: str) -> tuple[int, int]:
@@ -74,12 +78,14 @@ def _from_integer(form: Modifiers, target: str, source: str, mode: str) -> One:
     name = "sitofp" if source[0] == "s" else "uitofp"
     wide = TYPES[source].bits == 64
     if target == "f64":
+        if wide and mode != "rn":
+            raise form.missing()
         return lambda code, v: code.as_bits(code.cast(name, v[0], "double"))
     if target == "f32" and mode == "rn":
         return lambda code, v: code.as_bits(code.cast(name, v[0], "float"))
     if target == "f32" and mode in {"rz", "rm", "rp"} and not wide:
         return lambda code, v: code.as_bits(f.narrow32(code, code.cast(name, v[0], "double"), mode))
-    if target == "f32" or mode not in {"rn", "rz"}:
+    if target == "f32":
         raise form.missing()
 
     def run(code: Code, v: Sequence[Value]) -> Value:
@@ -106,7 +112,7 @@ def _narrowed(code: Code, value: Value, target: str, mode: str) -> Value:
     if target in f.SMALL:
         return f.float_to_small(code, value, target)
     if target == "f16":
-        return f.float_to_half(code, value) if mode == "rn" else _cut_half(code, value)
+        return f.float_to_half(code, value) if mode == "rn" else _cut_half(code, value, mode)
     if target == "bf16" and mode == "rn":
         return f.float_to_brain(code, value)
     bits = code.as_bits(value)
@@ -118,25 +124,42 @@ def _narrowed(code: Code, value: Value, target: str, mode: str) -> Value:
         cut = code.op("and", moved, number(-1 << drop, 32))
     else:
         cut = code.op("and", bits, number(-1 << drop, 32))
+        if mode != "rz":
+            # Away from zero where something was cut and the sign asks for it.
+            some = code.test("ne", cut, bits)
+            finite = code.test("ne", code.op("and", bits, number(0x7FFFFFFF, 32)), _ENDLESS)
+            side = code.test("slt" if mode == "rm" else "sge", bits, number(0, 32))
+            away = code.op("and", code.op("and", some, side), finite)
+            cut = code.choose(away, code.op("add", cut, number(1 << drop, 32)), cut)
     if target == "bf16":
         cut = code.resize(code.op("lshr", cut, number(16, 32)), 16)
     return code.choose(f.is_nan(code, value), number(nan, cut.bits), cut)
 
 
-def _cut_half(code: Code, value: Value) -> Value:
-    """Words of float16, rounded toward zero."""
+def _cut_half(code: Code, value: Value, mode: str) -> Value:
+    """Words of float16, rounded in a direction."""
     words = f.float_to_half(code, value)
-    back = f.magnitude(code, f.half_to_float(code, words))
-    wrong = code.test("ogt", back, f.magnitude(code, value))
-    return code.choose(wrong, code.op("sub", words, number(1, 16)), words)
+    back = f.half_to_float(code, words)
+    if mode == "rz":
+        wrong = code.test("ogt", f.magnitude(code, back), f.magnitude(code, value))
+        return code.choose(wrong, code.op("sub", words, number(1, 16)), words)
+    wrong = code.test("ogt" if mode == "rm" else "olt", back, value)
+    empty = code.test("eq", code.op("and", words, number(0x7FFF, 16)), number(0, 16))
+    negative = code.test("slt", words, number(0, 16))
+    if mode == "rp":
+        negative = code.op("xor", negative, number(1, 1))
+    step = code.choose(negative, number(1, 16), number(-1, 16))
+    first = number(0x8001 if mode == "rm" else 1, 16)
+    moved = code.choose(empty, first, code.op("add", words, step))
+    return code.choose(wrong, moved, words)
 
 
 def _known_mode(form: Modifiers, target: str, mode: str) -> None:
     known = {
         "f32": {"rn", "rz", "rm", "rp"},
-        "f64": {"rn"},
-        "f16": {"rn", "rz"},
-        "bf16": {"rn", "rz"},
+        "f64": {"rn", "rz", "rm", "rp"},
+        "f16": {"rn", "rz", "rm", "rp"},
+        "bf16": {"rn", "rz", "rm", "rp"},
         "tf32": {"rn", "rz", "rna"},
         "e4m3": {"rn"},
         "e5m2": {"rn"},
@@ -169,7 +192,11 @@ def _between_floats(form: Modifiers, target: str, source: str, mode: str) -> One
             value = f.clear_negative(code, value)
         result = _stored(code, value, target, mode)
         if ftz and target == "f32":
-            result = code.as_bits(f.flush(code, code.as_float(result)))
+            single = code.as_float(result)
+            if source == "f64":
+                exact = value
+                single = f.flush_tiny(code, single, lambda: exact, mode)
+            result = code.as_bits(f.flush(code, single))
         if finite and target in _LIMITS:
             result = _bounded(code, result, target)
         return result
@@ -216,7 +243,7 @@ def _scalar(form: Modifiers, target: str, source: str) -> One:
         return _to_integer(target, source, _WHOLE[whole], ftz=ftz)
     if source in _INTEGERS and target in _FLOATS and mode:
         form.flag("ftz")
-        if form.flag("sat") or (target == "f64" and mode != "rn"):
+        if form.flag("sat"):
             raise form.missing()
         form.end()
         return _from_integer(form, target, source, mode)
@@ -253,10 +280,35 @@ def _repack(form: Modifiers, target: str, source: str) -> One:
     return both
 
 
+def _pack_integers(form: Modifiers) -> One:
+    """`cvt.pack.sat`: two integers saturated, above them what the third source brings."""
+    last = form.last()
+    third = last == "b32"
+    source, target = (form.last() if third else last), form.last()
+    saturates = form.flag("sat")
+    form.end()
+    if not saturates or source != "s32" or target not in {"u16", "s16", "u8", "s8"}:
+        raise form.missing()
+    bits = TYPES[target].bits
+    low, high = _range(target)
+
+    def run(code: Code, v: Sequence[Value]) -> Value:
+        a, b = (
+            code.op("and", clip(code, each, low, high), number((1 << bits) - 1, 32))
+            for each in v[:2]
+        )
+        pair = code.op("or", code.op("shl", a, number(bits, 32)), b)
+        if not third:
+            return pair
+        return code.op("or", pair, code.op("shl", v[2], number(2 * bits, 32)))
+
+    return run
+
+
 def convert(form: Modifiers) -> Emit:
     """`cvt` of one value or of a pair."""
     if form.flag("pack"):
-        raise form.missing()
+        return one(_pack_integers(form))
     source, target = form.last(), form.last()
     make: Callable[[Modifiers, str, str], One] = _scalar
     if target in _PAIRS and source == "f32":

@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.machine.compiled.code import Value, number
+from sassay.machine.numeric.rounding import FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sassay.machine.compiled.code import Code
 
 NAN32, NAN16 = 0x7FFFFFFF, 0x7FFF
@@ -50,6 +53,43 @@ def flush(code: Code, value: Value) -> Value:
     return code.as_float(kept)
 
 
+def flush_tiny(
+    code: Code, value: Value, exact: Callable[[], Value], mode: str, kind: str = "f32"
+) -> Value:
+    """Zeros for what was rounded up to the smallest normal number; see `rounding.flush_tiny`.
+
+    Args:
+        code: Where it is written.
+        value: Rounded to the format, as float32.
+        exact: Writes the value that was rounded, as float64.
+        mode: Of the rounding.
+        kind: `f32` or `f16`.
+    """
+    small = FORMATS[kind]
+    least = 2.0**small.least
+    size = number((127 + small.least) << 23, 32)
+    doubtful = code.test("eq", code.as_bits(magnitude(code, value)), size)
+
+    def build() -> Value:
+        whole = magnitude(code, exact())
+        beside = least * (1 - 2.0 ** -(small.precision + 1))
+        if mode == "rn":
+            kept = code.test("oge", whole, float64(code, beside))
+        else:
+            kept = code.test("oge", whole, float64(code, least))
+            if mode != "rz":
+                away = code.test("ogt", whole, float64(code, least * (1 - 2.0**-small.precision)))
+                negative = code.test("slt", code.as_bits(value), number(0, 32))
+                if mode == "rp":
+                    negative = code.op("xor", negative, number(1, 1))
+                kept = code.op("or", kept, code.op("and", away, negative))
+        wrong = code.op("and", doubtful, code.op("xor", kept, number(1, 1)))
+        sign = code.op("and", code.as_bits(value), number(1 << 31, 32))
+        return code.as_float(code.choose(wrong, sign, code.as_bits(value)))
+
+    return code.rarely(doubtful, value, build)
+
+
 def magnitude(code: Code, value: Value) -> Value:
     """A float without its sign."""
     bits = code.as_bits(value)
@@ -70,9 +110,9 @@ def saturate(code: Code, value: Value) -> Value:
 
 
 def clear_negative(code: Code, value: Value) -> Value:
-    """Negative numbers as +0; NaN and -0 stay."""
+    """Negative numbers and -0 as +0; NaN stays."""
     zero, _ = constants(code, value.type)
-    return code.choose(code.test("olt", value, zero), zero, value)
+    return code.choose(code.test("ole", value, zero), zero, value)
 
 
 def constants(code: Code, kind: str) -> tuple[Value, Value]:

@@ -46,13 +46,20 @@ _INTEGER: dict[str, Callable[[Modifiers, str], Emit]] = {
 }
 _FLOAT: dict[str, _OfFloats] = {
     **dict.fromkeys(("add", "sub", "mul", "fma", "mad"), arithmetic.arithmetic),
-    **dict.fromkeys(("rcp", "sqrt", "rsqrt", "lg2", "ex2", "tanh"), arithmetic.special),
+    **dict.fromkeys(
+        ("rcp", "sqrt", "rsqrt", "lg2", "ex2", "sin", "cos", "tanh"), arithmetic.special
+    ),
     **dict.fromkeys(("min", "max"), arithmetic.extreme),
     **dict.fromkeys(("neg", "abs"), arithmetic.sign),
     "div": arithmetic.divide,
     "copysign": arithmetic.copysign,
     "testp": arithmetic.test_property,
 }
+
+
+def compiled_bases() -> frozenset[str]:
+    """First words of the opcodes that are compiled."""
+    return frozenset({"setp", *_BITS, *_INTEGER, *_FLOAT})
 
 
 def emitter(opcode: str, results: int, *, loose: bool) -> Emit:
@@ -73,6 +80,10 @@ def emitter(opcode: str, results: int, *, loose: bool) -> Emit:
     if base in _BITS:
         return _BITS[base](form)
     kind = form.last()
+    if kind == "relu":
+        # Of integers it stands behind the type.
+        kind = form.last()
+        form.put_back("relu")
     if kind not in TYPES:
         raise form.missing()
     if TYPES[kind].kind == "f":

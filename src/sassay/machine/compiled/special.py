@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.machine.approximate.forms import half
+from sassay.machine.approximate.models import TANH_STEPS
 from sassay.machine.approximate.tables import table
+from sassay.machine.approximate.turns import QUARTER
 from sassay.machine.compiled import floats as f
 from sassay.machine.compiled.code import LANES, Code, Unit, Value, number
 
@@ -198,12 +200,70 @@ def _lg2(code: Code, value: Value) -> Value:
     )
 
 
+def _turned(ahead: int) -> Callable[[Code, Value], Value]:
+    """`sin`, or `cos`, which is a quarter of a turn ahead; see `approximate.turns`."""
+
+    def run(code: Code, value: Value) -> Value:
+        per_radian = code.cast("fpext", f.float32(code, 0x3E22F983), "double")
+        product = code.op("fmul", code.cast("fpext", value, "double"), per_radian)
+        cut = code.op("and", code.as_bits(product), number(-1 << 29, 64))
+        p = _Parts(code, code.cast("fptrunc", code.as_float(cut), "float"))
+        zero, inside = number(0, 32), number((1 << QUARTER) - 1, 64)
+        shift = code.op("sub", p.exponent, number(125, 32))
+        left = code.choose(code.test("sgt", shift, number(27, 32)), number(27, 32), shift)
+        left = code.resize(code.choose(code.test("slt", left, zero), zero, left), 64)
+        right = code.op("sub", zero, shift)
+        right = code.choose(code.test("sgt", right, number(63, 32)), number(63, 32), right)
+        right = code.resize(code.choose(code.test("slt", right, zero), zero, right), 64)
+        significand = code.resize(code.op("or", p.fraction, number(1 << 23, 32)), 64)
+        fixed = code.choose(
+            code.test("sge", shift, zero),
+            code.op("shl", significand, left),
+            code.op("lshr", significand, right),
+        )
+        quarter = code.op("add", code.op("lshr", fixed, number(QUARTER, 64)), number(ahead, 64))
+        part = code.op("and", fixed, inside)
+        odd = code.test("ne", code.op("and", quarter, number(1, 64)), number(0, 64))
+        place = code.choose(odd, code.op("xor", part, inside), part)
+        half = code.resize(code.op("lshr", quarter, number(1, 64)), 32)
+        sign = code.op("shl", code.op("and", half, number(1, 32)), number(31, 32))
+        if not ahead:
+            sign = code.op("xor", sign, p.sign)
+        found = code.op("xor", _look_up(code, place, _place("sin")), sign)
+        endless = code.test("eq", _Parts(code, value).exponent, number(255, 32))
+        return code.as_float(code.choose(endless, number(f.NAN32, 32), found))
+
+    return run
+
+
+def _tanh(code: Code, value: Value) -> Value:
+    p = _Parts(code, value)
+    words = code.op("and", p.bits, number((1 << 31) - 1, 32))
+    place, known, start = number(0, 32), number(0, 1), 0
+    for exponent, step in TANH_STEPS.items():
+        here = code.test("eq", p.exponent, number(exponent, 32))
+        at = code.op("add", code.op("lshr", p.fraction, number(step, 32)), number(start, 32))
+        place = code.choose(here, at, place)
+        known = code.op("or", known, here)
+        start += 1 << (23 - step)
+    words = code.choose(known, _look_up(code, place, _place("tanh")), words)
+    large = code.test("ugt", p.exponent, number(max(TANH_STEPS), 32))
+    words = code.choose(large, number(0x3F800000, 32), words)
+    return _cases(code, code.op("or", words, p.sign), [(p.nan, number(f.NAN32, 32))])
+
+
+_PLAIN = frozenset({"sin", "cos", "tanh"})
+"""Functions of the unit that PTX has as they are."""
+
 _MODELS: dict[str, Callable[[Code, Value], Value]] = {
     "rcp": _rcp,
     "rsqrt": _root("rsqrt", -1),
     "sqrt": _root("sqrt", 1),
     "ex2": _ex2,
     "lg2": _lg2,
+    "sin": _turned(0),
+    "cos": _turned(1),
+    "tanh": _tanh,
 }
 
 
@@ -278,7 +338,7 @@ def unit(form: str) -> One | None:
         return lambda code, given: _called(code, name, _by_words(form), given)
     if base not in _MODELS:
         return None
-    run = _MODELS[base] if "ftz" in words else _with_subnormals(base)
+    run = _MODELS[base] if "ftz" in words or base in _PLAIN else _with_subnormals(base)
     return lambda code, given: _called(code, name, lambda c, v: run(c, v[0]), given)
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sassay.machine.program import Block, Op, Program
 
 _ZERO = number(0, 32)
+_NAMED = frozenset({"shfl", "vote", "match", "redux", "elect"})
+"""Instructions of warps that name the lanes that take part; others are for all lanes."""
 
 
 class Warp:
@@ -226,8 +228,10 @@ class Warp:
         registers.begin(op)
         where = registers.running()
         away = code.op("and", self._present(), code.op("xor", running, number(-1, 32)))
-        # The members are the last source of `shfl`; elect's is followed by the lane's number.
-        members = registers.fetch(op.sources[0 if op.base == "elect" else -1])
+        members = number(-1, 32)
+        if op.base in _NAMED or op.form == "bar.warp.sync":
+            # The members are the last source; elect's is followed by the lane's number.
+            members = registers.fetch(op.sources[0 if op.base == "elect" else -1])
         missing = code.test("ne", code.op("and", members, away), _ZERO)
         if missing.wide:
             missing = code.test("ne", code.op("and", code.mask(missing), where), _ZERO)

@@ -55,12 +55,17 @@ def _carried(name: str, *, out: bool) -> Emit:
     def run(code: Code, sources: Sequence[Value]) -> list[Value]:
         a, b, *carry = sources
         total = code.op(name, a, b)
-        flag = code.test("ult", a, b) if name == "sub" else code.test("ult", total, a)
+        # After a subtraction the flag is set where nothing was borrowed.
+        flag = code.test("uge", a, b) if name == "sub" else code.test("ult", total, a)
         if carry:
-            before = total
-            total = code.op(name, total, code.resize(carry[0], a.bits))
-            pair = (before, total) if name == "sub" else (total, before)
-            flag = code.op("or", flag, code.test("ult", *pair))
+            before, held = total, carry[0]
+            if name == "sub":
+                held = code.op("xor", held, number(1, 1))
+            total = code.op(name, total, code.resize(held, a.bits))
+            if name == "sub":
+                flag = code.op("and", flag, code.test("uge", before, total))
+            else:
+                flag = code.op("or", flag, code.test("ult", total, before))
         return [total, flag] if out else [total]
 
     return run

@@ -250,7 +250,7 @@ def mask(form: Modifiers) -> Kernel:
     return Kernel(run, ("u32", "u32"), ("b32",))
 
 
-_MODES: dict[str, Callable[[int, int], int]] = {
+BYTE_MODES: dict[str, Callable[[int, int], int]] = {
     # Byte of the pair for result byte i and control c, by the ISA's table for `prmt`.
     "f4e": lambda c, i: c + i,
     "b4e": lambda c, i: (c - i) & 7,
@@ -263,9 +263,9 @@ _MODES: dict[str, Callable[[int, int], int]] = {
 
 def permute(form: Modifiers) -> Kernel:
     """`prmt`: bytes of a pair of words."""
-    mode = form.pick(*_MODES)
+    mode = form.pick(*BYTE_MODES)
     kind = form.last()
-    if kind in _MODES:
+    if kind in BYTE_MODES:
         mode, kind = kind, form.last()
     form.end()
     if kind != "b32":
@@ -292,7 +292,7 @@ def permute(form: Modifiers) -> Kernel:
         for index in range(4):
             control: Array | int
             if mode is not None:
-                table = np.array([_MODES[mode](at, index) & 7 for at in range(4)], np.uint32)
+                table = np.array([BYTE_MODES[mode](at, index) & 7 for at in range(4)], np.uint32)
                 control = table[c & np.uint32(3)]
             elif c.size == 1:
                 control = int(c.flat[0]) >> 4 * index & 15
