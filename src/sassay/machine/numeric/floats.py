@@ -313,6 +313,8 @@ def _by_words(run: Callable[[Array], Array], kind: str) -> Kernel:
 def _rounded_special(form: Modifiers, kind: str, mode: str, *, ftz: bool) -> Kernel:
     if form.base not in {"rcp", "sqrt"} or kind not in {"f32", "f64"}:
         raise form.missing()
+    if kind == "f64" and ftz:
+        raise form.missing()
     if mode == "rn":
         run = np.sqrt if form.base == "sqrt" else _reciprocal
         return finished(run, kind, 1, ftz=ftz)
