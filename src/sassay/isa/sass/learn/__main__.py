@@ -18,11 +18,13 @@ def main() -> int:
     """Run the generator; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m sassay.isa.sass.learn", description=__doc__)
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of the tables")
-    parser.add_argument("--arch", action="append", help="only this one, as sm_90a; repeatable")
+    parser.add_argument(
+        "--arch", action="append", help="only the family of this one, as sm_90a; repeatable"
+    )
     parser.add_argument(
         "--offline", action="store_true", help="no download, so nothing for sm_70 and sm_72"
     )
-    parser.add_argument("--jobs", type=int, default=WORKERS, help="groups at a time")
+    parser.add_argument("--jobs", type=int, default=WORKERS, help="families at a time")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="sassay-") as folder:

@@ -15,7 +15,7 @@ from sassay.isa.sass.learn.opcode import MAX_DECIDING
 from sassay.isa.sass.learn.oracle import Oracle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from sassay.isa.sass.learn.programs import Programs
     from sassay.isa.sass.tools import Tool
@@ -25,7 +25,6 @@ CHECKED = 40
 """Combinations of one opcode that another architecture must answer alike."""
 FIRST_CHECKED = 1_500
 """So many of them first: most architectures that differ do so there."""
-HINTS = 6
 
 
 @dataclass
@@ -63,22 +62,14 @@ class Family:
                     return f"{word:#x} is {name} and not {answer}"
         return None
 
-    def hints(self) -> list[int]:
-        """A few words of every opcode, to look for on other architectures."""
-        words = [opcode.representatives()[:HINTS] for opcode in self.explorer.opcodes.values()]
-        return [word for part in words for word in part]
 
-
-def learn(
-    arch: str, programs: Programs, tool: Tool, hints: Iterable[int], say: Callable[[str], None]
-) -> Family:
+def learn(arch: str, programs: Programs, tool: Tool, say: Callable[[str], None]) -> Family:
     """Learn an architecture from scratch.
 
     Args:
         arch: `sm_90a`.
         programs: ptxas for the seeds.
         tool: The nvdisasm to ask.
-        hints: Words of other architectures, which this one may know.
         say: Takes a line of progress.
 
     Raises:
@@ -87,7 +78,7 @@ def learn(
     oracle = Oracle(arch, tool)
     explorer = Explorer(oracle, say)
     with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
-        explorer.discover([*seeds(programs.compilers, arch, Path(folder)), *hints])
+        explorer.discover(seeds(programs.compilers, arch, Path(folder)))
     explorer.conditions()
     explorer.classify()
     explorer.pairs()

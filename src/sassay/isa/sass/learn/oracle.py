@@ -82,7 +82,7 @@ class Oracle:
 
 
 def raw_for(arch: str, tool: Tool) -> RawDisassembler:
-    """Reads made-up words, in one process at a time: groups of architectures run side by side."""
+    """Reads made-up words, in one process at a time: families run side by side."""
     option = binary_option(arch) or arch
     return RawDisassembler(
         tool, option, workers=1, base_seconds=BASE_SECONDS, made_up=True, batch_words=BATCH_WORDS

@@ -18,8 +18,25 @@ if TYPE_CHECKING:
 
 OLDER = "triton==3.6.0"
 """Bundles nvdisasm and ptxas 12.8, the last that know sm_70."""
-_FIRST = ("sm_70", "sm_80", "sm_90a", "sm_100a", "sm_120a")
-"""Learned before the others of their generation."""
+FAMILIES = (
+    ("sm_120a", "sm_120f", "sm_120", "sm_121a", "sm_121f", "sm_121"),
+    ("sm_110a", "sm_110f", "sm_110", "sm_101a", "sm_101f", "sm_101"),
+    ("sm_107a", "sm_107f", "sm_107"),
+    ("sm_103a", "sm_103f", "sm_103"),
+    ("sm_100a", "sm_100f", "sm_100"),
+    ("sm_90a", "sm_90"),
+    ("sm_89",),
+    ("sm_88", "sm_87", "sm_86"),
+    ("sm_80",),
+    ("sm_75",),
+    ("sm_70", "sm_72"),
+)
+"""Architectures that are expected to read the same words as the same mnemonics.
+
+The first is learned, the one with most features, so that nothing is refused for want of a suffix;
+whether the table holds for the others is asked. Those of one generation were compared with one
+another, on words of every opcode: no two of these families are alike.
+"""
 _BUNDLED = "triton/backends/nvidia/bin/"
 _COMPILERS = ("ptxas", "ptxas-blackwell")
 
@@ -40,18 +57,12 @@ class Programs:
         """The newest nvdisasm that knows an architecture."""
         return next((tool for tool in self.disassemblers if arch in tool.archs), None)
 
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        """Every architecture that some nvdisasm here knows, in groups of one generation.
-
-        The most common ones first, then newest first, so that what is learned of them hints at
-        what others may know; and those with most features first: `sm_90a` before `sm_90`, so that
-        the table of a family is learned where nothing is refused for want of a suffix.
-        """
-        found = sorted({arch for tool in self.disassemblers for arch in tool.archs}, key=_order)
-        groups: dict[int, list[str]] = {}
-        for arch in found:
-            groups.setdefault(_generation(arch), []).append(arch)
-        return tuple(tuple(group) for group in groups.values())
+    def families(self) -> tuple[tuple[str, ...], ...]:
+        """Every architecture that some nvdisasm here knows; a new one is alone."""
+        found = {arch for tool in self.disassemblers for arch in tool.archs}
+        known = [tuple(arch for arch in family if arch in found) for family in FAMILIES]
+        others = sorted(found.difference(*FAMILIES))
+        return (*filter(None, known), *((arch,) for arch in others))
 
 
 def at_hand(folder: Path, *, download: bool) -> Programs:
@@ -97,17 +108,3 @@ def _download(folder: Path) -> Path:
             target.write_bytes(wheel.read(_BUNDLED + name))
             target.chmod(0o755)
     return folder
-
-
-def _order(arch: str) -> tuple[bool, int, int]:
-    return arch not in _FIRST, -_number(arch), "af".find(arch[-1]) % 3
-
-
-def _number(arch: str) -> int:
-    return int(arch.removeprefix("sm_").rstrip("af"))
-
-
-def _generation(arch: str) -> int:
-    """Blackwell and later, Turing to Hopper, Volta: within them most encodings are shared."""
-    number = _number(arch)
-    return 2 if number >= 100 else 1 if number >= 75 else 0

@@ -1,4 +1,4 @@
-"""One run of the generator: groups side by side, architectures of a group one after the other."""
+"""One run of the generator: each family by itself, so that its tables do not depend on others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from sassay.isa.sass.learn.alike import hold_alike
-from sassay.isa.sass.learn.families import Family, learn
+from sassay.isa.sass.learn.families import learn
 from sassay.isa.sass.learn.programs import Programs, at_hand
 from sassay.isa.sass.learn.publish import operands_of, table_of
 from sassay.isa.sass.learn.shapes import learn_shapes
@@ -18,8 +18,6 @@ from sassay.isa.sass.tables.record import OPERAND_SUFFIX, SUFFIX, write_index, w
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from sassay.isa.sass.learn.splits import Shapes
 
 WORKERS = 2
 
@@ -32,65 +30,60 @@ def learn_all(
     download: bool,
     jobs: int = WORKERS,
 ) -> None:
-    """Learn every architecture, group by group, and write one table a family.
+    """Learn every architecture and write the tables of each family.
 
     Args:
         out: Folder of the tables.
-        wanted: Only these architectures; None takes all.
+        wanted: Only the families of these architectures; None takes all.
         folder: An empty folder for downloaded programs.
         download: Whether older programs may be fetched.
-        jobs: Groups at a time; the tables do not depend on it.
+        jobs: Families at a time; the tables do not depend on it.
 
     Raises:
         SassayError: if a program is missing or fails.
     """
     programs = at_hand(folder, download=download)
     out.mkdir(parents=True, exist_ok=True)
-    chosen = [tuple(a for a in group if not wanted or a in wanted) for group in programs.groups()]
+    every = programs.families()
+    chosen = [each for each in every if not wanted or set(each) & set(wanted)]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        running = [pool.submit(_learn_group, group, programs, out) for group in chosen if group]
-        for job in running:
-            job.result()
+        while chosen:
+            running = [pool.submit(learn_family, family, programs, out) for family in chosen]
+            chosen = [(arch,) for job in running for arch in job.result()]
     write_index(out)
 
 
-def _learn_group(archs: tuple[str, ...], programs: Programs, out: Path) -> None:
-    """Learn architectures one after the other; what one knows is looked for on the next."""
+def learn_family(archs: Sequence[str], programs: Programs, out: Path) -> tuple[str, ...]:
+    """Learn the first architecture of a family and write the tables of all that answer alike.
+
+    Returns:
+        The architectures that do not.
+    """
     started = time.monotonic()
-    families: list[Family] = []
-    for arch in archs:
-        tool = programs.teacher(arch)
-        if tool is None:
-            continue
+    leader = archs[0]
 
-        def say(text: str, arch: str = arch) -> None:
-            sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {arch}: {text}\n")
+    def say(text: str) -> None:
+        sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {leader}: {text}\n")
 
-        family = None
-        for known in families:
-            reason = known.departs(arch) if known.tool == tool else "another nvdisasm"
-            if reason is None:
-                family = known
-                break
-            say(f"not as {known.archs[0]}: {reason}")
-        if family is None:
-            hints = [word for known in families for word in known.hints()]
-            family = learn(arch, programs, tool, hints, say)
-            families.append(family)
-        else:
+    tool = programs.teacher(leader)
+    if tool is None:
+        return ()
+    family = learn(leader, programs, tool, say)
+    departed: list[str] = []
+    for arch in archs[1:]:
+        same = programs.teacher(arch) == tool
+        reason = family.departs(arch) if same else "another nvdisasm"
+        if reason is None:
             family.archs.append(arch)
-    shapes: dict[int, Shapes] = {}
-    for family in families:
-        leader = family.archs[0]
-
-        def tell(text: str, arch: str = leader) -> None:
-            sys.stderr.write(f"{time.monotonic() - started:7.1f} s  {arch}: {text}\n")
-
-        table = table_of(family.explorer.opcodes.values(), family.archs, family.tool.release)
-        path = out / f"{leader}{SUFFIX}"
-        tell(f"{path.name} for {', '.join(table.archs)}: {write_table(table, path)} bytes")
-        found = learn_shapes(table, leader, family.tool, tell, shapes)
-        shapes = {**found, **shapes}
-        operands = hold_alike(operands_of(found, table), leader, table, family.tool, tell)
-        path = out / f"{leader}{OPERAND_SUFFIX}"
-        tell(f"{path.name}: {write_table(operands, path)} bytes")
+        else:
+            say(f"{arch} is another family: {reason}")
+            departed.append(arch)
+    table = table_of(family.explorer.opcodes.values(), family.archs, tool.release)
+    path = out / f"{leader}{SUFFIX}"
+    say(f"{path.name} for {', '.join(table.archs)}: {write_table(table, path)} bytes")
+    shapes = learn_shapes(table, leader, tool, say)
+    operands = hold_alike(operands_of(shapes, table), leader, table, tool, say)
+    path = out / f"{leader}{OPERAND_SUFFIX}"
+    count = f"{len(operands.opcodes)} of {len(table.opcodes)} opcodes"
+    say(f"{path.name}: {count}, {write_table(operands, path)} bytes")
+    return tuple(departed)

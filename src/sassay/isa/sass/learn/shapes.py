@@ -17,7 +17,7 @@ from sassay.isa.sass.learn.splits import Shapes, fields_of, split
 from sassay.isa.sass.shape import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from sassay.isa.sass.learn.contexts import Place
     from sassay.isa.sass.shape import Shape
@@ -54,7 +54,6 @@ def learn_shapes(
     arch: str,
     tool: Tool,
     say: Callable[[str], None],
-    hints: Mapping[int, Shapes] | None = None,
 ) -> dict[int, Shapes]:
     """Learn the shapes of every opcode of a table.
 
@@ -63,8 +62,6 @@ def learn_shapes(
         arch: An architecture of the table.
         tool: The nvdisasm that taught it.
         say: Takes a line of progress.
-        hints: Shapes of another architecture, by opcode; those that stand the same doubt are
-            taken over, so that only what differs is learned anew.
 
     Raises:
         ToolError: if nvdisasm fails.
@@ -72,29 +69,25 @@ def learn_shapes(
     chosen = random.Random(_SEED)  # noqa: S311 - questions to a disassembler, no secrets
     reader = Reader(arch, tool)
     students = [_Student(opcode, bits_of(opcode)) for opcode in table.opcodes]
-    for student in students:
-        student.shapes = (hints or {}).get(student.opcode.key, student.shapes)
+    words = {s.opcode.key: some_words(s.opcode, FIRST, chosen) for s in students}
+    _study(students, words, reader, few=True)
+    say(f"operands: {len(students)} opcodes, {reader.asked} lines asked")
     _doubt(students, chosen, reader)
-    new = [s for s in students if s.failed or _incomplete(s.shapes)]
-    _study(new, {s.opcode.key: some_words(s.opcode, FIRST, chosen) for s in new}, reader, few=True)
-    say(f"operands: {len(students) - len(new)} opcodes as known, {reader.asked} lines asked")
-    _doubt(new, chosen, reader)
     for number in range(ROUNDS):
-        again = [s for s in new if s.failed or _incomplete(s.shapes)]
+        again = [s for s in students if s.failed or _incomplete(s.shapes)]
         words = {
             s.opcode.key: [*s.failed, *_siblings(s, chosen), *some_words(s.opcode, MORE, chosen)]
             for s in again
         }
         _study(again, words, reader, few=not number)
         _doubt(students, chosen, reader)
-        new += [s for s in students if s.failed and s not in new]
         failures = sum(bool(s.failed) for s in students)
         say(
             f"operands, round {number + 1}: {len(again)} opcodes looked into, "
             f"{failures} surprises, {reader.asked} lines asked"
         )
         reader.forget()
-        if not failures and not any(_incomplete(s.shapes) for s in new):
+        if not failures and not any(_incomplete(s.shapes) for s in students):
             break
     for student in students:
         wrong = {student.shapes.index(word) for word in student.failed}
