@@ -84,8 +84,8 @@ def _cubins(path: Path) -> Iterator[tuple[str, bytes | memoryview]]:
                 yield f"{path}!{entry.index}", entry.data()
 
 
-def _kernels(paths: Sequence[Path]) -> dict[str, dict[str, dict[bytes, SassCode]]]:
-    """By architecture and name, the different codes."""
+def read_kernels(paths: Sequence[Path]) -> dict[str, dict[str, dict[bytes, SassCode]]]:
+    """By architecture and name, the different codes in files and folders."""
     found: dict[str, dict[str, dict[bytes, SassCode]]] = defaultdict(lambda: defaultdict(dict))
     for path in paths:
         for place, data in _cubins(path):
@@ -167,7 +167,7 @@ def compare(
         across: Whether kernels of other names are paired too.
     """
     result = {}
-    for arch, kernels in sorted(_kernels(paths).items()):
+    for arch, kernels in sorted(read_kernels(paths).items()):
         operands = operands_for(arch)
         assert operands is not None
         total = result[arch] = Compared()
