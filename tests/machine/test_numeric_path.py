@@ -150,7 +150,7 @@ def test_positions_are_a_caveat() -> None:
 
 
 def test_without_a_signature_there_is_no_launch() -> None:
-    with pytest.raises(NoLaunchError, match="neither .reqntid nor .maxntid"):
+    with pytest.raises(NoLaunchError, match=r"neither \.reqntid nor \.maxntid"):
         path_of("common/norms.py", "_rmsnorm_kernel", NORM, (("BLOCK", 1024),)) and _bare()
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.machine.harness import launch
+from tests.machine.harness import entry, launch
 
 from sassay.errors import UsageError
+from sassay.machine import Launch, load_program
+from sassay.machine.symbolic import run_symbolic
 
 if TYPE_CHECKING:
     from sassay.machine import Trap
@@ -79,3 +81,16 @@ def test_a_buffer_that_holds_nothing_must_be_written_first() -> None:
         assert (trap.kind, trap.thread) == ("uninitialised", (9, 0, 0))
     with pytest.raises(UsageError, match="given twice"):
         launch("ret;", [out, out], unwritten=[1])
+
+
+@pytest.mark.parametrize("name", [*DECIDES, *MATTERS_NOT])
+def test_expressions_say_what_nobody_wrote(name: str) -> None:
+    body = {**DECIDES, **MATTERS_NOT}[name]
+    program = load_program(entry(_PLACE + body + " ret;", [".u64 p0"]))
+    assert program.undefined
+    result = run_symbolic(program, Launch(1, 32, [np.zeros(32, np.uint32)]))
+    kinds = [each.kind for each in result.caveats]
+    assert kinds == (["undefined"] if name in DECIDES else [])
+    if name == "a sum":
+        assert result.explain(0, 3).render().startswith("add.u32(undefined[")
+        assert "32 elements of argument 0" in result.caveats[0].message

@@ -55,7 +55,7 @@ def refuse_unfollowed(program: Program) -> None:
         for block in program.blocks
         for op in block.ops
         if op.kernel is None
-        and op.base not in _FOLLOWED
+        and (op.base not in _FOLLOWED or op.form.startswith("cp.reduce"))
         and op.base not in IGNORED
         and op.barrier is None
         and op.base
@@ -327,8 +327,10 @@ class Handlers:
             found: Array | None = None
             for part in parts:
                 new = self._fold(lanes, memory, (part, width), values[0], name, ordered=ordered)
-                old = new if found is None or part.where is None else found
-                found = new if found is None else np.where(part.where, new, old)  # type: ignore[arg-type]
+                if found is None or part.where is None:
+                    found = new
+                else:
+                    found = np.where(part.where, new, found)
             if returns and found is not None:
                 slot = op.targets[0]
                 value = Symbol((Piece(width * 8, found),), taint).low(self._widths[slot])

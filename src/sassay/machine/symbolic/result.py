@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sassay.machine.symbolic.expression import Expression
     from sassay.model.artifact import SourceLocation
 
-CaveatKind = Literal["given-values", "approximation", "order", "assumption"]
+CaveatKind = Literal["given-values", "approximation", "order", "assumption", "undefined"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Caveat:
             address or a branch depends on it. `approximation`: an address or a branch depends
             on an approximate instruction, which was computed in double precision. `order`: the
             order of float atomics was taken to be that of threads. `assumption`: whether it
-            traps depends on data, and it was taken not to.
+            traps depends on data, and it was taken not to. `undefined`: what some elements hold
+            depends on a register that nobody wrote before it is read.
         message: The same in words, with the instruction.
         arguments: Positions of the arguments that it is about.
         instruction: As in the module.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from sassay.machine.symbolic.record import Recorder
 from sassay.machine.symbolic.result import Leaf, SymbolicResult
 from sassay.machine.symbolic.slices import Run, SymbolicSlice
 from sassay.machine.symbolic.symbol import Piece, Symbol
+from sassay.machine.types import WORDS, constant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -110,8 +111,10 @@ class _Job:
         concrete: frozenset[int],
         *,
         folds: bool = False,
+        fill: Fill | None = None,
     ) -> None:
         self.program = program
+        self.fill: Fill = fill or ("leaf" if program.undefined else "zeros")
         self.launch = launch
         self.leaves = leaves
         self.concrete = concrete
@@ -124,6 +127,50 @@ class _Job:
 
     def result(self) -> SymbolicResult:
         finished = self._execute(self.notes, None)
+        outputs, written = self._left(finished)
+        if self.program.undefined:
+            self._note_undefined(finished, outputs)
+        return SymbolicResult(
+            outputs=tuple(outputs),
+            written=tuple(written),
+            caveats=tuple(self.notes.caveats.values()),
+            trap=finished.trap,
+            instructions=finished.instructions,
+            _explain=lambda position, flat: self._explain(
+                position, flat, outputs, finished.instructions
+            ),
+        )
+
+    def _note_undefined(self, finished: _Finished, outputs: list[Array | None]) -> None:
+        """Says what depends on registers that nobody wrote: what changes if they hold others."""
+        bit = _undefined_bit(self.program)
+        if self.fill == "leaf" and not any(each.taint & bit for each in finished.overlays.values()):
+            return
+        other: Fill = "other leaf" if self.fill == "leaf" else "ones"
+        job = _Job(
+            self.program, self.launch, self.leaves, self.concrete, folds=self.folds, fill=other
+        )
+        what = ""
+        try:
+            again = job._execute(Notes(), None)
+        except DependsOnDataError:
+            what = "what the program does"
+        else:
+            found, _ = job._left(again)
+            if (again.trap is None) != (finished.trap is None):
+                what = "whether the program traps"
+            for position, (one, two) in enumerate(zip(outputs, found, strict=True)):
+                if one is not None and two is not None and (one != two).any():
+                    count = int(np.count_nonzero(one != two))
+                    what = f"{count} elements of {self._called(position)}"
+                    break
+        if what:
+            op = self.program.undefined[0][1]
+            message = f"a register that nobody wrote before it is read decides {what}"
+            self.notes.add("undefined", message, op)
+
+    def _left(self, finished: _Finished) -> tuple[list[Array | None], list[Array | None]]:
+        """The hash of each element of arrays, and whether it was written."""
         outputs: list[Array | None] = []
         written: list[Array | None] = []
         for given, allocation in finished.kept:
@@ -142,16 +189,7 @@ class _Job:
             shape = array.shape if width == array.dtype.itemsize else (-1,)
             outputs.append(hashes.reshape(shape))
             written.append(marks.reshape(shape))
-        return SymbolicResult(
-            outputs=tuple(outputs),
-            written=tuple(written),
-            caveats=tuple(self.notes.caveats.values()),
-            trap=finished.trap,
-            instructions=finished.instructions,
-            _explain=lambda position, flat: self._explain(
-                position, flat, outputs, finished.instructions
-            ),
-        )
+        return outputs, written
 
     def _explain(
         self,
@@ -228,6 +266,7 @@ class _Job:
                 self._scalars(seen)
                 notes.first = first
                 part = SymbolicSlice(program, launch, seen, (first, count), run)
+                self._undefined(part)
                 if recorder is not None and blocks is not None:
                     here = [each - first for each in blocks if first <= each < first + count]
                     recorder.chosen = np.array(here, np.int64)
@@ -264,6 +303,19 @@ class _Job:
             )
         return found
 
+    def _undefined(self, part: SymbolicSlice) -> None:
+        """Gives registers that may be read before they are written what nobody can know."""
+        for slot, _ in self.program.undefined:
+            bits = self.program.widths[slot]
+            if self.fill == "ones":
+                part.registers.set(slot, constant((1 << bits) - 1, WORDS[bits]))
+            elif self.fill != "zeros":
+                name = "undefined" if self.fill == "leaf" else "undefined again"
+                index = np.full((1, 1), slot, np.int64)
+                hash_ = hashing.leaf(hashing.name_hash(f"leaf {name}"), index)
+                piece = Piece(bits, hash_)
+                part.registers.symbols[slot] = Symbol((piece,), _undefined_bit(self.program))
+
     def _scalars(self, memory: SymbolicMemory) -> None:
         """Float scalars become leaves."""
         data = memory.bytes.uniform("param")
@@ -285,6 +337,16 @@ class _Job:
 
     def _knowing(self, error: DependsOnDataError, op: Op | None) -> _Job:
         """The same with what an address or a branch depends on as numbers."""
+        if error.taint & _undefined_bit(self.program) and self.fill == "leaf":
+            # It may decide nothing: that is found out by zeros and ones.
+            return _Job(
+                self.program,
+                self.launch,
+                self.leaves,
+                self.concrete,
+                folds=self.folds,
+                fill="zeros",
+            )
         asked = [
             position
             for position in range(len(self.program.params))
@@ -298,6 +360,7 @@ class _Job:
             self.leaves,
             self.concrete | chosen,
             folds=self.folds or not chosen,
+            fill=self.fill,
         )
         again.notes.caveats |= self.notes.caveats
         what = error.what or "an address or a branch"
@@ -328,6 +391,15 @@ class _Job:
         return isinstance(array, np.ndarray) and (
             (array.dtype.kind in "iub" and array.dtype.itemsize >= 4) or array.dtype.kind in "ib"
         )
+
+
+Fill = Literal["leaf", "other leaf", "zeros", "ones"]
+"""What registers hold that nobody wrote: a leaf that nothing else has, or bits."""
+
+
+def _undefined_bit(program: Program) -> int:
+    """The bit of a taint that stands for registers that nobody wrote."""
+    return 1 << (len(program.params) + 1)
 
 
 def _width(array: Array) -> int:
