@@ -9,23 +9,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sassay.machine.async_copy.contents import CHUNK, Window
+from sassay.machine.async_copy.contents import CHUNK
 from sassay.machine.async_copy.mbarrier import each_thread, in_shared, trap_of
 from sassay.machine.async_copy.phases import WrongBarrierError
-from sassay.machine.async_copy.proxies import check_fenced
-from sassay.machine.async_copy.tensor_map import (
-    MAP_BYTES,
-    Map,
-    field_place,
-    read_map,
-    swizzled,
+from sassay.machine.async_copy.regions import (
+    box_bytes,
+    coordinates,
+    map_at,
+    places,
+    shared_chunks,
+    stretch,
+    window_of,
 )
+from sassay.machine.async_copy.tensor_map import MAP_BYTES, Map, field_place
 from sassay.machine.errors import MissingForm
 from sassay.machine.lowered import Lowered
-from sassay.machine.memory import Part, TrapError, unread, unwritten, write
-from sassay.machine.operands import Address, Number, TensorPlace, Vector
+from sassay.machine.memory import TrapError, write
+from sassay.machine.operands import Address, Number
 from sassay.machine.owned import SWIZZLED
 from sassay.machine.types import TYPES
 
@@ -121,7 +121,7 @@ def _load(binder: Binder, operands: list[Operand]) -> Lowered:
         active = lanes.running(where)
         values = (in_shared(to(lanes)), source(lanes), size(lanes), in_shared(barrier(lanes)))
         for block, start, place, count, at in each_thread(lanes, active, *values):
-            window = _stretch(lanes, memory, place, count)
+            window = stretch(lanes, memory, place, count)
             data = memory.contents.gather(window.shape, window.element, window, b"\0")
             _launch(lanes, memory, (block, at), (start, None), data)
 
@@ -139,42 +139,21 @@ def _store(binder: Binder, operands: list[Operand]) -> Lowered:
         threads = memory.flights.threads(lanes, memory, active).tolist()
         each = each_thread(lanes, active, *values)
         for thread, (block, place, start, count) in zip(threads, each, strict=True):
-            window = _stretch(lanes, memory, place, count)
-            data = _shared_chunks(lanes, memory, (block, start), (count // CHUNK, 16), thread)
+            window = stretch(lanes, memory, place, count)
+            data = shared_chunks(lanes, memory, (block, start), (count // CHUNK, 16), thread)
             memory.contents.scatter(window, data)
 
     return Lowered(run)
 
 
-def _stretch(lanes: Lanes, memory: Memory, place: int, count: int) -> Window:
-    if count % CHUNK or place % CHUNK:
-        message = f"a bulk copy of {count} bytes at address {place:#x}: not multiples of {CHUNK}"
-        raise TrapError("misaligned", message, None, lanes)
-    found = memory.globals.find(place)
-    if found is None or place + count > found.start + found.size:
-        message = f"a bulk copy of {count} bytes at {memory.globals.describe(place)}"
-        raise TrapError("out-of-bounds", message, None, lanes)
-    chunks = count // CHUNK
-    return Window(found, place - found.start, (CHUNK,), CHUNK, (slice(0, chunks),), (chunks,))
-
-
 # Tensor copies.
-
-
-def _coordinates(binder: Binder, operand: Operand, rank: int) -> tuple[Operand, list[Operand]]:
-    if not isinstance(operand, TensorPlace) or not isinstance(operand.coordinates, Vector):
-        raise MissingForm(f"tensor coordinates {operand}")
-    items = list(binder.items(operand.coordinates))
-    if len(items) != rank:
-        raise MissingForm(f"{len(items)} coordinates of a tensor of rank {rank}")
-    return operand.address, items
 
 
 def _tensor_load(opcode: str, binder: Binder, operands: list[Operand], rank: int) -> Lowered:
     if len(operands) < 3:
         raise MissingForm(opcode)
     to, _ = binder.address(operands[0])
-    map_operand, items = _coordinates(binder, operands[1], rank)
+    map_operand, items = coordinates(binder, operands[1], rank)
     map_place, _ = binder.address(map_operand)
     index = [binder.fetch(each, "s32") for each in items]
     barrier, _ = binder.address(operands[2])
@@ -185,7 +164,7 @@ def _tensor_load(opcode: str, binder: Binder, operands: list[Operand], rank: int
         values += [each(lanes) for each in index]
         maps: dict[int, Map] = {}
         for block, start, at, place, *where_from in each_thread(lanes, active, *values):
-            found = maps.get(place) or _map_at(lanes, memory, place, active, rank)
+            found = maps.get(place) or map_at(lanes, memory, place, active, rank)
             maps[place] = found
             data = _gather(lanes, memory, found, where_from)
             _launch(lanes, memory, (block, at), (start, found.swizzle), data)
@@ -196,7 +175,7 @@ def _tensor_load(opcode: str, binder: Binder, operands: list[Operand], rank: int
 def _tensor_store(opcode: str, binder: Binder, operands: list[Operand], rank: int) -> Lowered:
     if len(operands) < 2:
         raise MissingForm(opcode)
-    map_operand, items = _coordinates(binder, operands[0], rank)
+    map_operand, items = coordinates(binder, operands[0], rank)
     map_place, _ = binder.address(map_operand)
     index = [binder.fetch(each, "s32") for each in items]
     source, _ = binder.address(operands[1])
@@ -208,71 +187,14 @@ def _tensor_store(opcode: str, binder: Binder, operands: list[Operand], rank: in
         threads = memory.flights.threads(lanes, memory, active).tolist()
         each_one = each_thread(lanes, active, *values)
         for thread, (block, start, place, *where_to) in zip(threads, each_one, strict=True):
-            found = _map_at(lanes, memory, place, active, rank)
-            chunks = _box_bytes(found) // CHUNK
-            data = _shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
-            window = _window(lanes, memory, found, where_to)
+            found = map_at(lanes, memory, place, active, rank)
+            chunks = box_bytes(found) // CHUNK
+            data = shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
+            window = window_of(lanes, memory, found, where_to)
             if window is not None:
                 memory.contents.scatter(window, data)
 
     return Lowered(run)
-
-
-def _map_at(lanes: Lanes, memory: Memory, place: int, active: Array | None, rank: int) -> Map:
-    address = np.full((1, 1), place, np.uint64)
-    # Maps are aligned to half their size.
-    half = MAP_BYTES // 2
-    memory.locate(lanes, "", address + np.uint64(half), half, None)
-    parts = memory.locate(lanes, "", address, half, None)
-    start = int(np.broadcast_to(parts[0].offsets, (1, 1))[0, 0])
-    found = read_map(parts[0].data[start : start + MAP_BYTES].tobytes())
-    if isinstance(found, Map) and len(found.box) == rank:
-        return found
-    message = found if isinstance(found, str) else f"a tensor map of rank {len(found.box)}"
-    raise TrapError("tensor-map", message, active, lanes)
-
-
-def _box_bytes(found: Map) -> int:
-    return int(np.prod(found.box)) * found.element
-
-
-def _overlap(lanes: Lanes, found: Map, start: list[int]) -> tuple[list[slice], list[slice]] | None:
-    """What of the box lies in the tensor: slices of the box, and of the tensor; slowest first.
-
-    Raises:
-        TrapError: The box starts where none may: an H100 calls that an illegal instruction.
-    """
-    if start[0] * found.element % CHUNK:
-        message = f"a tensor copy from byte {start[0] * found.element} of its rows on, not a "
-        raise TrapError("misaligned", f"{message}multiple of {CHUNK}", None, lanes)
-    box, tensor = [], []
-    for at, length, size in zip(start, found.box, found.shape, strict=True):
-        low, high = max(at, 0), min(at + length, size)
-        if low >= high:
-            return None
-        box.append(slice(low - at, high - at))
-        tensor.append(slice(low, high))
-    return box[::-1], tensor[::-1]
-
-
-def _window(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Window | None:
-    """The part of a box that lies in the tensor, None if none does."""
-    overlap = _overlap(lanes, found, start)
-    if overlap is None:
-        return None
-    box, tensor = overlap
-    lengths = [each.stop - each.start for each in tensor]
-    strides = found.strides[::-1]
-    first = found.address + sum(
-        each.start * stride for each, stride in zip(tensor, strides, strict=True)
-    )
-    last = first + sum((n - 1) * stride for n, stride in zip(lengths, strides, strict=True))
-    held = memory.globals.find(first)
-    if held is None or last + found.element > held.start + held.size:
-        message = f"a tensor copy up to {memory.globals.describe(last)}"
-        raise TrapError("out-of-bounds", message, None, lanes)
-    shape = found.box[::-1]
-    return Window(held, first - held.start, strides, found.element, tuple(box), shape)
 
 
 def _gather(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Array:
@@ -280,26 +202,8 @@ def _gather(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Array
         message = f"a box whose rows have {found.box[0] * found.element} bytes"
         raise TrapError("tensor-map", message, None, lanes)
     fill = _NAN if found.fills else b"\0"
-    window = _window(lanes, memory, found, start)
+    window = window_of(lanes, memory, found, start)
     return memory.contents.gather(found.box[::-1], found.element, window, fill)
-
-
-# Shared memory.
-
-
-def _places(lanes: Lanes, memory: Memory, source: tuple[int, int], chunks: int, span: int) -> Array:
-    (block, start), shared = source, memory.shared
-    if start % CHUNK:
-        message = f"byte {start} of shared memory: bulk copies want multiples of {CHUNK}"
-        raise TrapError("misaligned", message, None, lanes)
-    places = swizzled(start + np.arange(chunks, dtype=np.int64) * CHUNK, span)
-    if chunks and int(places.max()) + CHUNK > shared.size:
-        message = (
-            f"a bulk copy up to byte {int(places.max()) + CHUNK} of shared memory, which has "
-            f"{shared.size} bytes"
-        )
-        raise TrapError("out-of-bounds", message, None, lanes)
-    return (places + block * shared.stride) // CHUNK
 
 
 def _launch(
@@ -310,27 +214,11 @@ def _launch(
     data: Array,
 ) -> None:
     start, span = target
-    places = _places(lanes, memory, (barrier[0], start), data.size, span or CHUNK)
+    where = places(lanes, memory, (barrier[0], start), data.size, span or CHUNK)
     try:
-        memory.phases.launch(*barrier, (places, data, 1 | SWIZZLED.get(span or 0, 0)))
+        memory.phases.launch(*barrier, (where, data, 1 | SWIZZLED.get(span or 0, 0)))
     except WrongBarrierError as error:
         raise trap_of(error, lanes, None) from None
-
-
-def _shared_chunks(
-    lanes: Lanes, memory: Memory, source: tuple[int, int], layout: tuple[int, int], thread: int
-) -> Array:
-    places = _places(lanes, memory, source, *layout)
-    part = Part(memory.shared.data, places * CHUNK, memory.shared.written, None)
-    wrong = unwritten(part, CHUNK)
-    if wrong is not None:
-        one = Part(part.data, part.offsets[wrong][:1], part.written, None)
-        trap = unread(one, np.ones(1, np.bool_), lanes, "a bulk copy reads")
-        raise TrapError(trap.kind, trap.message, None, lanes)
-    check_fenced(memory, lanes, places * CHUNK, CHUNK, "a bulk copy reads")
-    found = memory.contents.chunks(memory.shared, places)
-    memory.stores.start(thread, places, found)
-    return found
 
 
 # Tensor maps that a kernel makes.
@@ -385,7 +273,7 @@ def _copy_map(binder: Binder, operands: list[Operand]) -> Lowered:
         for block, place, start in set(each_thread(lanes, active, *values)):
             first = block * memory.shared.stride + start
             data = memory.shared.data[first : first + MAP_BYTES]
-            window = _stretch(lanes, memory, place, MAP_BYTES)
+            window = stretch(lanes, memory, place, MAP_BYTES)
             window.bytes()[...] = data.reshape(-1, CHUNK)
 
     return Lowered(run)

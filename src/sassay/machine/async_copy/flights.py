@@ -32,6 +32,7 @@ class _Copy:
         data: What each writes.
         size: Bytes that each writes.
         group: Number of each thread's group.
+        number: Of the copy.
     """
 
     threads: Array
@@ -39,6 +40,7 @@ class _Copy:
     data: Array
     size: int
     group: Array
+    number: int
 
     def part(self, chosen: Array) -> _Copy:
         return _Copy(
@@ -47,11 +49,16 @@ class _Copy:
             self.data[chosen],
             self.size,
             self.group[chosen],
+            self.number,
         )
 
 
 class Flights:
-    """The copies of a slice, by thread."""
+    """The copies of a slice, by thread.
+
+    Attributes:
+        issued: How many were issued.
+    """
 
     def __init__(self, shared: Owned, threads: int, contents: Contents) -> None:
         """Nothing is under way.
@@ -65,6 +72,7 @@ class Flights:
         self._contents = contents
         self._commits = np.zeros(threads, np.int32)
         self._copies: list[_Copy] = []
+        self.issued = 0
         self._everyone = np.arange(threads, dtype=np.int64)
 
     def threads(self, lanes: Lanes, memory: Memory, active: Array | None) -> Array:
@@ -88,7 +96,8 @@ class Flights:
         """
         places = offsets // size
         mark(self._shared, places, size, IN_FLIGHT)
-        self._copies.append(_Copy(threads, places, data, size, self._commits[threads]))
+        self.issued += 1
+        self._copies.append(_Copy(threads, places, data, size, self._commits[threads], self.issued))
 
     def commit(self, threads: Array) -> None:
         """Closes the group of each thread."""
@@ -106,10 +115,18 @@ class Flights:
         waits[threads] = True
         self._land(waits, self._commits + 1)
 
-    def _land(self, waits: Array, ended: Array) -> None:
+    def land(self, threads: Array, number: int) -> None:
+        """Ends all copies of threads up to one of some number: an mbarrier was waited for."""
+        waits = np.zeros(self._commits.size, np.bool_)
+        waits[threads] = True
+        self._land(waits, self._commits + 1, number)
+
+    def _land(self, waits: Array, ended: Array, number: int | None = None) -> None:
         left = []
         for copy in self._copies:
             done = waits[copy.threads] & (copy.group < ended[copy.threads])
+            if number is not None and copy.number > number:
+                done = np.zeros_like(done)
             if done.all():
                 self._write(copy)
             elif done.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,6 +116,29 @@ def _arrive(what: str, binder: Binder, operands: list[Operand]) -> Lowered:
             chosen = np.ones((1, 1), np.bool_) if active is None else active
             words[np.broadcast_to(chosen, lanes.shape)] = found
             state(lanes, words, where)
+
+    return Lowered(run)
+
+
+def copies_arrive(opcode: str, binder: Binder, operands: list[Operand]) -> Lowered:
+    """`cp.async.mbarrier.arrive`: the copies of each thread arrive once they are done."""
+    if len(operands) != 1:
+        raise MissingForm(opcode)
+    address, _ = binder.address(operands[0])
+    counts = ".noinc" in opcode
+
+    def run(lanes: Lanes, memory: Memory, where: Array | None) -> None:
+        active = lanes.running(where)
+        place = in_shared(address(lanes))
+        memory.locate(lanes, "shared", place, 8, active)
+        flights, number = memory.flights, memory.flights.issued
+        threads = flights.threads(lanes, memory, active).tolist()
+        try:
+            for thread, (block, at) in zip(threads, each_thread(lanes, active, place), strict=True):
+                land = partial(flights.land, np.array([thread]), number)
+                memory.phases.follow(block, at, land, counts=counts)
+        except WrongBarrierError as error:
+            raise trap_of(error, lanes, active) from None
 
     return Lowered(run)
 

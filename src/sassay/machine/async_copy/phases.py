@@ -16,6 +16,8 @@ from sassay.machine.async_copy.contents import CHUNK
 from sassay.machine.owned import FENCED, IN_FLIGHT, mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sassay.machine.async_copy.contents import Contents
     from sassay.machine.owned import Owned
     from sassay.machine.types import Array
@@ -31,14 +33,14 @@ class Phased:
         bytes_left: Bytes that the phase still waits for.
         phase: Number of phases that are complete.
         copies: Under way: places in 16-byte units of the slice's shared memory, what goes there,
-            and the mark that it leaves.
+            and the mark that it leaves; or, for copies of threads, what lands and arrives.
     """
 
     expected: int
     pending: int
     bytes_left: int = 0
     phase: int = 0
-    copies: deque[tuple[Array, Array, int]] = field(default_factory=deque)
+    copies: deque[tuple[Array, Array, int] | Callable[[], None]] = field(default_factory=deque)
 
     def turn(self) -> bool:
         """Ends the phase if nothing is left to come."""
@@ -123,6 +125,28 @@ class Phases:
         mark(self._shared, copy[0], CHUNK, IN_FLIGHT)
         self.at(block, place).copies.append(copy)
 
+    def follow(self, block: int, place: int, land: Callable[[], None], *, counts: bool) -> None:
+        """Lets copies of a thread arrive at a barrier, once they land.
+
+        Args:
+            block: In the slice.
+            place: Of the barrier.
+            land: Lands them.
+            counts: The arrival is one of those that the phase waits for; else it is one more.
+
+        Raises:
+            WrongBarrierError: There is no barrier.
+        """
+        found = self.at(block, place)
+        if not counts:
+            found.pending += 1
+
+        def arrives() -> None:
+            land()
+            self.arrive(block, place, 1)
+
+        found.copies.append(arrives)
+
     def complete(self, block: int, place: int, phase: int, *, parity: bool) -> bool:
         """Whether a phase is over; copies land until it is.
 
@@ -142,7 +166,11 @@ class Phases:
         return over()
 
     def _land(self, found: Phased) -> None:
-        places, data, left = found.copies.popleft()
+        first = found.copies.popleft()
+        if not isinstance(first, tuple):
+            first()
+            return
+        places, data, left = first
         self._contents.land(self._shared, places, data, CHUNK)
         mark(self._shared, places, CHUNK, left | FENCED)
         found.bytes_left -= data.size * CHUNK

@@ -56,6 +56,7 @@ class Map:
 
     Attributes:
         address: Of the tensor.
+        kind: Number of the elements' type in `tensormap.replace`.
         element: Bytes of an element.
         swizzle: Bytes of a swizzled row.
         box: Elements of a copy in each dimension.
@@ -65,6 +66,7 @@ class Map:
     """
 
     address: int
+    kind: int
     element: int
     swizzle: int
     box: tuple[int, ...]
@@ -87,6 +89,7 @@ def read_map(content: bytes) -> Map | str:
     element = ELEMENT_BYTES[kind]
     return Map(
         address,
+        kind,
         element,
         SWIZZLES[swizzle],
         tuple(box[:count]),
