@@ -213,6 +213,8 @@ class _Watcher:
                 count = min(size, launch.blocks - first)
                 search.order = Order(count, threads, first=first, meetings=meetings)
                 seen = slice_memory(program, launch, memory, arguments, count, order=search.order)
+                if not launch.find_races:
+                    seen.shared.races = None
                 part = Slice(program, launch, seen, first, count)
                 try:
                     part.run()

@@ -69,11 +69,13 @@ class Values:
         dims: Dimensions.
         scalars: Numbers.
         buffers: The side's own memory.
+        find_races: Whether a race in shared memory is a trap.
     """
 
     dims: Mapping[str, int]
     scalars: Mapping[str, float]
     buffers: Mapping[str, Array]
+    find_races: bool = True
 
 
 def launches_of(step: Step, kernel: KernelCode, values: Values) -> Iterator[BoundLaunch]:
@@ -124,7 +126,8 @@ def _launch(
         _check_divisor(kernel, name, number)
         passed.append(number)
     passed += [None] * _scratch(kernel, len(passed))
-    launch = Launch([value_of(each, names) for each in step.grid], block, passed, shared=shared)
+    grid = [value_of(each, names) for each in step.grid]
+    launch = Launch(grid, block, passed, shared=shared, find_races=values.find_races)
     return BoundLaunch(kernel, launch, arrays, scalars)
 
 

@@ -84,6 +84,7 @@ class Case:
         scalars: Numbers that are passed by value.
         buffers: What buffers hold at the start.
         formats: Their types.
+        find_races: Whether a race in shared memory is a trap.
     """
 
     dims: Mapping[str, int]
@@ -91,6 +92,7 @@ class Case:
     scalars: Mapping[str, float]
     buffers: Mapping[str, Array]
     formats: Mapping[str, Format]
+    find_races: bool = True
 
     @property
     def names(self) -> dict[str, Scalar]:
@@ -116,7 +118,7 @@ class Sides:
         self, spec: SideSpec, case: Case, buffers: Mapping[str, Array]
     ) -> Iterator[BoundLaunch | Linear]:
         """The launches of a side, bound to its memory, and the products between them."""
-        values = Values(case.dims, case.scalars, buffers)
+        values = Values(case.dims, case.scalars, buffers, case.find_races)
         for step in spec.steps:
             if isinstance(step, Linear):
                 yield step

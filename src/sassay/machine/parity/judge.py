@@ -13,7 +13,7 @@ from sassay.errors import LimitError, SassayError
 from sassay.machine.labels import worse, worst
 from sassay.machine.parity import limits
 from sassay.machine.parity.claims import judge_case
-from sassay.machine.parity.contract import Claim, Contract, ContractFile, SideSpec, Step
+from sassay.machine.parity.contract import Claim, Contract, ContractFile, RaceSearch, SideSpec, Step
 from sassay.machine.parity.execute import Case, Sides
 from sassay.machine.parity.fill import buffers_of
 from sassay.machine.parity.kernels import star_of
@@ -124,7 +124,8 @@ def _contract(
                     contract.buffers, dims, types, scalars=contract.scalars, inputs=inputs,
                     seed=seed, folder=folder,
                 )  # fmt: skip
-                case = Case(dims, types, contract.scalars, buffers, formats)
+                races = contract.races is not RaceSearch.OFF
+                case = Case(dims, types, contract.scalars, buffers, formats, races)
                 _note(titles, contract, sides, case)
                 # What is read and who races depends on the point, hardly ever on the filling.
                 point = (*dims.items(), *types.items())

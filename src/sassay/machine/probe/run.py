@@ -10,7 +10,7 @@ import numpy as np
 from sassay.errors import InputError, SassayError
 from sassay.machine.labels import worse, worst
 from sassay.machine.parity.arithmetic import names_in, value_of
-from sassay.machine.parity.contract import Linear, SideSpec
+from sassay.machine.parity.contract import Linear, RaceSearch, SideSpec
 from sassay.machine.parity.execute import Case, Outcome, Sides
 from sassay.machine.parity.fill import buffers_of, random_of
 from sassay.machine.parity.formats import FORMATS, bits_of, text_of, values_of, words_of
@@ -175,7 +175,9 @@ class _Runner:
             folder=spec.folder,
         )
         formats |= {name: FORMATS[each.type] for name, each in spec.buffers.items()}
-        return Case(dims, {}, spec.scalars, {**self._fixed, **buffers, spec.input: rows}, formats)
+        races = spec.races is not RaceSearch.OFF
+        arrays = {**self._fixed, **buffers, spec.input: rows}
+        return Case(dims, {}, spec.scalars, arrays, formats, races)
 
     def _choose(self, rows: Array) -> tuple[Chosen, Chosen]:
         case = self._case(rows)
