@@ -21,14 +21,24 @@ if TYPE_CHECKING:
     from sassay.isa.sass.words import Words
 
 RZ = 0xFF
+KEYS = [0x221, 0x224, 0x304, 0x305, 0x381, 0xB81]
 
 
 def _field(word: int, start: int, width: int) -> int:
     return word >> start & (1 << width) - 1
 
 
+def _load(word: int, wide: int, cached: int) -> str | None:
+    """A register that must be RZ in one mode; the other form is refused in every plain word."""
+    if word & 0xFFF == 0xB81:
+        return "LOAD.CACHED" if wide and cached else None
+    if not wide and _field(word, 24, 8) != RZ:
+        return None
+    return ("LOAD" if wide else "LOAD.U32") + (".CACHED" if cached else "")
+
+
 def made_up(word: int) -> str | None:
-    """Four opcodes with the traps of real ones."""
+    """Opcodes with the traps of real ones."""
     key, reuse = word & 0xFFF, _field(word, 122, 4)
     if word >> 100 & 1:
         return None  # a reserved bit
@@ -46,6 +56,8 @@ def made_up(word: int) -> str | None:
         if (word >> 75 & 1) != (word >> 77 & 1) or reuse:
             return None
         return "CVT.F64" if word >> 75 & 1 else "CVT.F32"
+    if key in {0x381, 0xB81} and not reuse:
+        return _load(word, word >> 72 & 1, word >> 84 & 1)
     if key == 0x305:  # only some modes have the operand that can be reused
         high = word >> 76 & 1
         if reuse & ~(2 if high else 0):
@@ -65,7 +77,7 @@ class MadeUp(Oracle):
 
 def _learn() -> Explorer:
     explorer = Explorer(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), lambda _: None)
-    explorer.discover([0x221 | 0x123 << 16])
+    explorer.discover([0x221 | 0x123 << 16, 0x381 | 1 << 72, 0x381 | 1 << 72 | 1 << 84])
     explorer.conditions()
     explorer.classify()
     explorer.pairs()
@@ -80,12 +92,12 @@ def _learn() -> Explorer:
 
 def test_an_instruction_set_is_learned_and_no_answer_is_wrong() -> None:
     explorer = _learn()
-    assert sorted(explorer.opcodes) == [0x221, 0x224, 0x304, 0x305]
+    assert sorted(explorer.opcodes) == KEYS
     assert not [item for opcode in explorer.opcodes.values() for item in disputes(opcode)]
     decoder = TableDecoder(table_of(explorer.opcodes.values(), ["sm_80"], "1.2.3"))
     rng = np.random.default_rng(23)
     words = rng.integers(0, 2**64, (20_000, 2), dtype=np.uint64)
-    keys = np.array([0x221, 0x224, 0x304, 0x305, 0x306], dtype=np.uint64)
+    keys = np.array([*KEYS, 0x306], dtype=np.uint64)
     words[:, 0] = words[:, 0] & ~np.uint64(0xFFF) | rng.choice(keys, len(words))
     words[::3, 0] |= np.uint64(RZ << 24)
     words[::2, 1] &= np.uint64(2**41 - 1)
@@ -108,7 +120,11 @@ def test_what_decides_is_found() -> None:
     assert opcodes[0x224].conditions == [Condition(24, 8, (RZ,)), Condition(32, 8, (RZ,))]
     assert opcodes[0x304].deciding == [75, 77]
     assert opcodes[0x305].deciding == [76, 84, 85]
-    assert all(opcode.fixed == 1 << 100 for opcode in opcodes.values())
+    assert opcodes[0x381].deciding == [24, 72, 84]
+    assert opcodes[0x381].conditions == [Condition(24, 8, (RZ,))]
+    assert opcodes[0xB81].table() == {0: "LOAD.CACHED"}
+    assert all(opcodes[key].fixed == 1 << 100 for key in KEYS[:-1])
+    assert opcodes[0xB81].fixed == 1 << 100 | 1 << 84 | 1 << 72
     assert opcodes[0x224].flags == 3
     assert set(opcodes[0x305].reuse.values()) == {0, 2}
 
