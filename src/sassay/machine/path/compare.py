@@ -19,7 +19,7 @@ from sassay.machine.path.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sassay.model.numeric_path import (
         NumericPath,
@@ -92,8 +92,8 @@ def _output(old: OutputPath, new: OutputPath) -> Iterator[str]:
         yield f"the constant {', '.join(parts)}"
 
 
-def _moved(old: object, new: object) -> tuple[dict[str, int], dict[str, int]]:
-    before, after = Counter(old), Counter(new)  # type: ignore[call-overload] # counts or names
+def _moved(old: Mapping[str, int], new: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    before, after = Counter(old), Counter(new)
     return dict(before - after), dict(after - before)
 
 
@@ -167,21 +167,21 @@ def shape_differences(small: NumericPath, large: NumericPath) -> tuple[str, ...]
         before = old.get(output.name)
         if before is None:
             lines.append(f"{short(output.name)} is written, as {output.formula}")
-        elif _shape(before) != _shape(output):
-            found = list(_reductions(before, output)) or [f"it is {output.formula}"]
-            lines += [f"{short(output.name)}: {each}" for each in found if "terms; now" not in each]
+            continue
+        found = list(_roundings(before, output))
+        if _stages(before) != _stages(output):
+            found += [each for each in _reductions(before, output) if "terms; now" not in each]
+        if not found and sorted(before.approximations) != sorted(output.approximations):
+            found = [f"it is {output.formula}"]
+        lines += [f"{short(output.name)}: {each}" for each in found]
     return tuple(lines)
 
 
-def _shape(output: OutputPath) -> object:
-    return (
-        [
-            (each.what, each.operation, each.fused, [level.kind for level in each.levels])
-            for each in output.reductions
-        ],
-        [(each.to, each.then) for each in output.roundings],
-        sorted(output.approximations),
-    )
+def _stages(output: OutputPath) -> object:
+    return [
+        (each.what, each.operation, each.fused, [level.kind for level in each.levels])
+        for each in output.reductions
+    ]
 
 
 def _reductions(old: OutputPath, new: OutputPath) -> Iterator[str]:

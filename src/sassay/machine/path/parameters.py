@@ -113,13 +113,15 @@ def _by_code(program: Program) -> tuple[Parameter, ...]:
                 f"parameter {param.name} is a structure of {param.size} bytes, and nothing says "
                 "what is in it"
             )
+        # A compiler of C++ has no names of its own to give.
+        name = f"p{number}" if param.name == f"{program.name}_param_{number}" else param.name
         if number in flow.pointers or ".ptr" in param.text:
             kinds = flow.kinds.get(number, {"b8"})
-            found.append(Parameter(param.name, "array", *_element(kinds)))
+            found.append(Parameter(name, "array", *_element(kinds)))
         elif param.type in TYPES and TYPES[param.type].kind == "f":
-            found.append(Parameter(param.name, "float", floats=True))
+            found.append(Parameter(name, "float", floats=True))
         else:
-            found.append(Parameter(param.name, "integer"))
+            found.append(Parameter(name, "integer"))
     return tuple(found)
 
 
@@ -128,9 +130,10 @@ def _element(kinds: set[str]) -> tuple[str, bool]:
     width = min(TYPES[kind].bits for kind in kinds) // 8
     floats = any(TYPES[kind].kind == "f" for kind in kinds)
     whole = any(kind[0] in "us" for kind in kinds)
-    if width >= 4 and (floats or not whole):
-        return f"f{width}", True
-    return (f"i{width}" if whole and width >= 4 else f"u{width}"), floats or not whole
+    if width < 4:
+        # Halves and bytes are moved as integers whatever they are.
+        return f"u{width}", True
+    return (f"f{width}", True) if floats or not whole else (f"i{width}", False)
 
 
 class _Flow:
