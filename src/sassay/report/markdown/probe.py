@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sassay.report.markdown.spelling import named, prose
+from sassay.report.names import markdown_code
 from sassay.report.numbers import count
 from sassay.report.parity_words import (
     interval_text,
@@ -36,7 +37,7 @@ def _lines(report: ProbeReport) -> Iterator[str]:
     rows = report.kinds[-1].rows if report.kinds else 0
     yield f"### sassay probe: {prose(report.name)}, **{report.verdict.value}**"
     yield ""
-    sides = f"left {named(report.left)}, right {named(report.right)}"
+    sides = f"left {markdown_code(report.left)}, right {markdown_code(report.right)}"
     yield f"{count(rows)} rows, seed {report.seed}; {sides}"
     for line in report.broken:
         yield f"- **{prose(line)}**"
@@ -65,7 +66,7 @@ def _lines(report: ProbeReport) -> Iterator[str]:
         yield from ("", "**Which bits can differ, and why**", "")
         for line in report.numeric:
             inner = line.startswith(("left: ", "right: "))
-            yield f"  - {named(line)}" if inner else f"- {prose(line)}"
+            yield f"  - {markdown_code(line)}" if inner else f"- {prose(line)}"
     if report.flip is not None:
         flip = report.flip
         values = [f"{name} = {value}" for name, value in list(flip.values.items())[:_VALUES]]
@@ -80,7 +81,10 @@ def _lines(report: ProbeReport) -> Iterator[str]:
         yield from ("", *(f"- {prose(line)}" for line in race_lines(race)))
     words = labels_text(report)
     if words:
-        yield from ("", f"Values: {prose(words)}. {prose(report.worth).capitalize()}.")
+        yield from (
+            "",
+            f"Values: {prose(words)}. {prose(report.worth[:1].upper() + report.worth[1:])}.",
+        )
 
 
 def _states(states: StatesMoved) -> Iterator[str]:
