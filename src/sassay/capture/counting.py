@@ -26,11 +26,21 @@ BATCH_BYTES = 64 << 20
 
 
 class SassFacts(msgspec.Struct, frozen=True):
-    """The census of one code section and what follows from it."""
+    """The census of one code section and what follows from it.
+
+    Attributes:
+        census: Instructions by opcode.
+        categories: And by category.
+        spills: Bytes of spill loads and stores.
+        counts: All of it as a record holds it, where it came out of one.
+        names: The opcodes that `counts` names, as `CubinFacts.names`.
+    """
 
     census: Census
     categories: Census
     spills: tuple[int, int]
+    counts: Counts | None = None
+    names: tuple[str, ...] = ()
 
 
 class Counting:
@@ -85,7 +95,7 @@ class Counting:
                 self.flush()
         elif key not in self._facts:
             self._facts[key] = SassFacts(
-                counts.census(facts.names), counts.grouped(), counts.spills
+                counts.census(facts.names), counts.grouped(), counts.spills, counts, facts.names
             )
 
     def flush(self) -> None:

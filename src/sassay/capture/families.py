@@ -6,6 +6,7 @@ build, so that two states agree on them.
 
 from __future__ import annotations
 
+import operator
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -150,6 +151,8 @@ def qualify_families(states: Sequence[State]) -> tuple[State, ...]:
 
 def _base(kernel: Kernel) -> str:
     """The family without a file."""
+    if QUALIFIER not in kernel.family:
+        return kernel.family
     name, mark, file = kernel.family.rpartition(QUALIFIER)
     if mark and kernel.location is not None and _posix(kernel.location.file).endswith(file):
         return name
@@ -175,20 +178,38 @@ def _telling_depth(files: set[str]) -> int:
 
 
 def _renamed(state: State, names: Sequence[str], depths: dict[str, int]) -> State:
-    kernels = []
+    families = _qualified(state, names, depths)
+    kernels = [
+        kernel if family == kernel.family else msgspec.structs.replace(kernel, family=family)
+        for kernel, family in zip(state.kernels, families, strict=True)
+    ]
+    order = list(map(_ORDER, kernels))
+    if not all(map(operator.le, order, order[1:])):
+        kernels.sort(key=_ORDER)
+    elif all(map(operator.is_, kernels, state.kernels)):
+        return state
+    return msgspec.structs.replace(state, kernels=tuple(kernels))
+
+
+def _qualified(state: State, names: Sequence[str], depths: dict[str, int]) -> Sequence[str]:
+    """The family of each kernel, with the file where its name alone is shared."""
+    if not depths:
+        return names
+    families = []
     for kernel, base in zip(state.kernels, names, strict=True):
         family = base
         depth = depths.get(base)
         if depth is not None and kernel.location is not None and _from_triton(kernel):
             end = "/".join(_posix(kernel.location.file).split("/")[-depth:])
             family = f"{base}{QUALIFIER}{end}"
-        kernels.append(
-            kernel if family == kernel.family else msgspec.structs.replace(kernel, family=family)
-        )
-    kernels.sort(key=kernel_order)
-    return msgspec.structs.replace(state, kernels=tuple(kernels))
+        families.append(family)
+    return families
+
+
+_ORDER = operator.attrgetter("family", "arch", "name", "id")
 
 
 def kernel_order(kernel: Kernel) -> tuple[str, str, str, str]:
     """The order of kernels in a state."""
-    return kernel.family, kernel.arch, kernel.name, kernel.id
+    order: tuple[str, str, str, str] = _ORDER(kernel)
+    return order

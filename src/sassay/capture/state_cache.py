@@ -7,9 +7,11 @@ each name, opcode and census once, and so does the state that is made of it.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from sassay.capture.counting import SassFacts
 from sassay.capture.section_counts import Counts
@@ -33,11 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from sassay.capture.store import CodeArchive
     from sassay.model.artifact import Artifact
-
-
-_CATEGORY = {name: number for number, name in enumerate(CATEGORIES)}
 
 
 class _Name(msgspec.Struct, frozen=True, array_like=True):
@@ -45,12 +46,6 @@ class _Name(msgspec.Struct, frozen=True, array_like=True):
     symbol: str
     family: str
     specialization: Specialization
-
-
-class _Counted(msgspec.Struct, frozen=True, array_like=True):
-    counts: Counts
-    categories: Counts
-    spills: tuple[int, int]
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -81,11 +76,13 @@ class PackedState(msgspec.Struct, frozen=True):
     """A state without what a person adds to it (label, evidence, environment).
 
     Attributes:
+        opcodes: All that occur, sorted.
+        counted: The different code sections; they name places in `opcodes`.
         places: Where code lies that is not at the first source of its kernel, by digest.
     """
 
     opcodes: tuple[str, ...]
-    counted: tuple[_Counted, ...]
+    counted: tuple[Counts, ...]
     names: tuple[_Name, ...]
     archs: tuple[str, ...]
     sources: tuple[Source, ...]
@@ -143,10 +140,9 @@ def pack(state: State, store: CodeArchive) -> PackedState:
         store: Knows where its code lies.
     """
     names, archs, sources, toolchains = _Table(), _Table(), _Table(), _Table()
-    counted, opcodes = _Table(), _opcodes(state)
-    place = {opcode: number for number, opcode in enumerate(opcodes)}
+    counted, opcodes = _Table(), _Opcodes(state)
     places: dict[str, str] = {}
-    sections: list[_Counted] = []
+    sections: list[Counts] = []
     rows = []
     for kernel in state.kernels:
         first = kernel.sources[0].path if kernel.sources else ""
@@ -155,15 +151,11 @@ def pack(state: State, store: CodeArchive) -> PackedState:
             path = store.place_of(ref) if ref is not None else None
             if ref is not None and path is not None and path != first:
                 places[ref] = path
-        census = kernel.instructions.sass
-        resources = kernel.resources
         number = -1
-        if census is not None:
-            spills = (resources.spill_load_bytes or 0, resources.spill_store_bytes or 0)
+        if kernel.instructions.sass is not None:
             number = counted.number(code.sass, code.sass)
             if number == len(sections):
-                grouped = Counts.of(kernel.categories.sass or {}, _CATEGORY)
-                sections.append(_Counted(Counts.of(census, place), grouped, spills))
+                sections.append(opcodes.counts(kernel, store.counted.get(code.sass or "")))
         name = _Name(kernel.name, kernel.symbol, kernel.family, kernel.specialization)
         rows.append(
             _Row(
@@ -172,7 +164,7 @@ def pack(state: State, store: CodeArchive) -> PackedState:
                 arch=archs.number(kernel.arch),
                 sources=tuple(sources.number(source) for source in kernel.sources),
                 launch=kernel.launch,
-                resources=resources,
+                resources=kernel.resources,
                 code_bytes=kernel.code_bytes,
                 digest=kernel.digest,
                 counted=number,
@@ -189,7 +181,7 @@ def pack(state: State, store: CodeArchive) -> PackedState:
             )
         )
     return PackedState(
-        opcodes=opcodes,
+        opcodes=opcodes.names,
         counted=tuple(sections),
         names=tuple(names.items),  # type: ignore[arg-type]  # a table holds what it was given
         archs=tuple(archs.items),  # type: ignore[arg-type]  # likewise
@@ -230,10 +222,9 @@ def unpack(
                 if facts is None:
                     held = packed.counted[row.counted]
                     facts = SassFacts(
-                        held.counts.census(packed.opcodes),
-                        held.categories.census(CATEGORIES),
-                        held.spills,
-                    )
+                        held.census(packed.opcodes), held.grouped(), held.spills, held,
+                        packed.opcodes,
+                    )  # fmt: skip
                     store.counted[row.sass or ""] = facts
                 known[row.counted] = facts
         for ref in (row.sass, row.ptx, row.lines):
@@ -266,15 +257,47 @@ def unpack(
     )
 
 
-def _opcodes(state: State) -> tuple[str, ...]:
-    seen: set[str] = set()
-    done: set[int] = set()
-    for kernel in state.kernels:
-        census = kernel.instructions.sass
-        if census is not None and id(census) not in done:
-            done.add(id(census))
-            seen.update(census)
-    return tuple(sorted(seen))
+class _Opcodes:
+    """The opcodes of a state, and its code sections counted by their places.
+
+    Attributes:
+        names: Sorted.
+    """
+
+    def __init__(self, state: State) -> None:
+        censuses = {
+            id(census): census
+            for kernel in state.kernels
+            if (census := kernel.instructions.sass) is not None
+        }
+        self.names = tuple(sorted(set().union(*censuses.values())))
+        self._places = {opcode: number for number, opcode in enumerate(self.names)}
+        self._moved: dict[tuple[str, ...], NDArray[np.uint32]] = {}
+        self._last: tuple[tuple[str, ...], NDArray[np.uint32]] = ((), np.zeros(0, np.uint32))
+
+    def counts(self, kernel: Kernel, facts: SassFacts | None) -> Counts:
+        """What was counted of a kernel; out of `facts`, where that is what the kernel holds."""
+        census = kernel.instructions.sass or {}
+        if facts is not None and facts.counts is not None and facts.census is census:
+            moved = self._moved_from(facts.names)
+            places = moved[np.frombuffer(facts.counts.opcodes, np.uint32)]
+            return msgspec.structs.replace(facts.counts, opcodes=places.tobytes(), asked=0)
+        groups, resources = kernel.categories.sass or {}, kernel.resources
+        return msgspec.structs.replace(
+            Counts.of(census, self._places),
+            categories=array("I", (groups.get(name, 0) for name in CATEGORIES)).tobytes(),
+            spills=(resources.spill_load_bytes or 0, resources.spill_store_bytes or 0),
+        )
+
+    def _moved_from(self, names: tuple[str, ...]) -> NDArray[np.uint32]:
+        """Where the opcodes of one cubin stand among all."""
+        if names is not self._last[0]:
+            moved = self._moved.get(names)
+            if moved is None:
+                places = [self._places.get(name, 0) for name in names]
+                moved = self._moved[names] = np.array(places, np.uint32)
+            self._last = (names, moved)
+        return self._last[1]
 
 
 class StateKey:
