@@ -77,7 +77,7 @@ def report_and_status(judging: Judging, outputs: Outputs) -> int:
             judging.states, archs=judging.selection.archs, evidence=judging.judgement.measurements
         )
         paths = judging.paths or asks_for_paths(policy)
-        if len(opened) > 1 or asks_for_facts(policy):
+        if len(opened) > 1 or paths or asks_for_facts(policy):
             opened = with_facts(opened, session, paths=paths, asked=asks_for_facts(policy))
         readers = {state.label: judging.texts.reader(state) for state in opened}
         options = diff_options(
