@@ -30,8 +30,10 @@ def worst(labels: Iterable[Label]) -> Label:
     return max(labels, key=RANK.__getitem__, default="exact")
 
 
-_READS = frozenset(["ld", "ldu", "atom", "red", "ldmatrix", "cp", "wgmma", "mbarrier", "tensormap"])
-_WRITES = frozenset(["st", "atom", "red", "stmatrix", "cp", "mbarrier", "tensormap"])
+_READS = frozenset(
+    ["ld", "ldu", "atom", "red", "ldmatrix", "cp", "wgmma", "wmma", "mbarrier", "tensormap"]
+)
+_WRITES = frozenset(["st", "atom", "red", "stmatrix", "wmma", "cp", "mbarrier", "tensormap"])
 
 
 def array_labels(

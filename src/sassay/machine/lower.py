@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.isa.ptx.syntax import Declaration, Instruction, Label, Scope
 from sassay.machine import access, instructions
 from sassay.machine.async_copy.bulk import tensormap
+from sassay.machine.async_copy.cluster import cluster
 from sassay.machine.async_copy.copies import copy
 from sassay.machine.async_copy.mbarrier import mbarrier
 from sassay.machine.async_copy.proxies import fence
@@ -20,6 +21,7 @@ from sassay.machine.matrix.mma import mma
 from sassay.machine.matrix.pending import guard_accumulators
 from sassay.machine.matrix.rules import gpu_of
 from sassay.machine.matrix.wgmma import wgmma
+from sassay.machine.matrix.wmma import wmma
 from sassay.machine.names import Names, Slots
 from sassay.machine.numeric import blind_to_nans
 from sassay.machine.operands import Name, Number, parse_operands
@@ -188,6 +190,9 @@ class Lowering:
         elif base in {"bar", "barrier"}:
             if opcode == "bar.warp.sync":
                 op.members = binder.fetch(operands[0], "b32")
+            elif opcode.startswith("barrier.cluster"):
+                met = cluster(opcode)
+                op.run, op.ready = met.run, met.ready
             else:
                 op.barrier = instructions.barrier(opcode, binder, operands)
         elif base in _COLLECTIVE:
@@ -291,6 +296,7 @@ _COLLECTIVE: dict[str, Callable[[str, Binder, list[Operand], Gpu], Lowered]] = {
     "mma": mma,
     "tensormap": tensormap,
     "wgmma": wgmma,
+    "wmma": wmma,
 }
 _PLAIN = {
     "mov": instructions.move,

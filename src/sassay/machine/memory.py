@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from sassay.machine.async_copy.arrivals import Arrivals
 from sassay.machine.async_copy.contents import Contents
 from sassay.machine.async_copy.flights import Flights
 from sassay.machine.async_copy.phases import Phases
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 GLOBAL_START = 0x7000_0000_0000
 _GAP = 1 << 21
+_APART = 1 << 36
+"""Bytes from one array to the next, so that no offset that wraps at 32 bits meets another."""
 WINDOWS = {"shared": 1 << 48, "local": 2 << 48, "const": 3 << 48, "param": 4 << 48}
 """Where generic addresses of a space start."""
 
@@ -107,7 +110,7 @@ class GlobalMemory:
         found = Allocation(self._next, content.size, data, name)
         self.allocations.append(found)
         self._starts.append(found.start)
-        self._next += -(-(data.size + _GAP) // _GAP) * _GAP
+        self._next += -(-(data.size + _GAP) // _APART) * _APART
         return found
 
     def allocate_at(self, address: int, content: Array, name: str) -> None:
@@ -188,6 +191,7 @@ class Memory:
         const: Array,
         param: Array,
         threads: int,
+        alive: int,
         order: Order | None = None,
     ) -> None:
         self.order = order
@@ -204,6 +208,7 @@ class Memory:
         self.phases = Phases(shared, self.contents)
         self.stores = Stores(shared, shared.count * threads)
         self.products = Outstanding(shared.count * threads)
+        self.arrivals = Arrivals((shared.count, threads), alive)
 
     def locate(
         self, lanes: Lanes, space: str, address: Array, size: int, where: Array | None

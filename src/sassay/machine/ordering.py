@@ -56,6 +56,8 @@ def orders_of(op: Op) -> str:
     base, *modifiers = op.form.split(".")
     if op.members is not None:
         return "warp"
+    if op.form.startswith("barrier.cluster"):
+        return "block"
     fences = base in _WHOLE_FENCES
     if fences and "proxy" in modifiers:
         return ""

@@ -46,6 +46,8 @@ def finest_access(blocks: Sequence[Block], space: str = "shared") -> int:
             base, *modifiers = op.form.split(".")
             if base in {"ldmatrix", "stmatrix"} and space == "shared":
                 found = min(found, 2)
+            elif base == "wmma":
+                found = 1
             elif base in _ACCESSES and _OTHERS[space].isdisjoint(modifiers):
                 bits = modifiers[-1].lstrip("bsufx") if modifiers else ""
                 found = min(found, max(int(bits) // 8, 1) if bits.isdecimal() else 2)

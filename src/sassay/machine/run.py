@@ -367,6 +367,7 @@ def slice_memory(
         const=const,
         param=padded,
         threads=threads,
+        alive=launch.threads,
         order=order,
     )
 
