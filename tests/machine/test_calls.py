@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.machine.harness import entry, launch
 
-from sassay.machine import UnsupportedInstruction, load_program
+from sassay.machine import Launch, UnsupportedInstruction, load_program
+from sassay.machine.symbolic import Leaf, run_symbolic
 
 _AT = """
 mov.u32 %r0, %tid.x;
@@ -126,6 +129,17 @@ st.param.b16 [out+12], %s1; st.param.b32 [out+12], %r6; ret; }
     assert result.trap is None
     assert result.arrays[0] is not None
     assert (result.arrays[0].view(np.uint32) == wanted).all()
+
+
+def test_bytes_of_a_record_keep_their_expressions_through_a_call() -> None:
+    text = (Path(__file__).parent / "corpus" / "calls.ptx").read_text(encoding="utf-8")
+    records = np.zeros((32, 48), np.uint8)
+    proof = run_symbolic(
+        load_program(text, "records"), Launch(1, 32, [records, 32]), leaves={0: Leaf("x")}
+    )
+    assert proof.caveats == ()
+    assert proof.explain(0, 9 * 48 + 40).render() == f"xor.b8(x[{9 * 48 + 40}], 9)"
+    assert proof.explain(0, 9 * 48 + 41).render() == f"x[{9 * 48 + 41}]"
 
 
 def test_an_indexed_branch_under_a_guard() -> None:

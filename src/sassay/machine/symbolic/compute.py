@@ -24,7 +24,7 @@ from sassay.machine.symbolic.symbol import (
     mixed,
     select_words,
 )
-from sassay.machine.types import TYPES, WORDS, word
+from sassay.machine.types import TYPES, WORDS, seen_as, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,8 +84,7 @@ def _kinds(kernel: Kernel) -> tuple[str, ...]:
 
 
 def _typed(value: Array, kind: str) -> Array:
-    dtype = TYPES[kind].dtype
-    return value if value.dtype == dtype else value.view(dtype)
+    return seen_as(value, TYPES[kind])
 
 
 Rewrite = "Callable[[Op, Sequence[Symbol]], Symbol | None]"
