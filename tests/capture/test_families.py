@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -15,6 +16,7 @@ from sassay.capture import qualify_families, unwrap_families
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, triton_family
 from sassay.capture.names import parse_name
+from sassay.capture.shorten import Shortened
 from sassay.model.artifact import SourceLocation
 from sassay.model.kernel import Kernel, Launch, Resources, Specialization
 from sassay.model.layers import Layered
@@ -81,6 +83,31 @@ def test_both_demanglers_spell_alike(monkeypatch: pytest.MonkeyPatch) -> None:
         fast for name, fast in zip(slow, native, strict=True) if not name.startswith("_Z")
     ]
     assert len([name for name in slow if name.startswith("_Z")]) <= 1, "local names alone"
+
+
+def test_symbols_too_long_for_the_runtime_are_shortened_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    native = demangle_module._native()
+    if native is None:
+        pytest.fail("the C++ runtime of this machine has no demangler")
+    for symbol in FAMILIES:
+        with contextlib.suppress(ValueError):
+            short = Shortened(symbol)
+            assert len(short.symbol) < len(symbol)
+            assert short.restored(native(short.symbol) or "") == native(symbol)
+    parts = "".join(f"N2ns{len(f'operand_{i:040}')}operand_{i:040}ILi{i}EEE" for i in range(30))
+    long = f"_ZN2ns6launchI{parts}LNS_5ColorE2EJaSt4lessvEEEvPKNS_6half_tET_"
+    assert native(long) is None
+    monkeypatch.setattr(demangle_module, "_python", lambda _: None)
+    fast = demangle(long)
+    assert fast.startswith("void ns::launch<ns::operand_0000")
+    assert fast.endswith(
+        "29>, (ns::Color)2, signed char, std::less, void>(ns::half_t const*, "
+        f"ns::operand_{0:040}<0>)"
+    )
+    with pytest.raises(ValueError, match="Ul"):
+        Shortened("_ZN1aIZ1bvEUlvE_EE")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Demangles C++ symbols, in one spelling whatever demangler the machine has.
 
 `__cxa_demangle` of the C++ runtime is fast (280,000 names a second) but missing on some machines
-and refuses some long CUTLASS names; `itanium_demangler` reads those in Python (2 to 8 ms each) but
-knows no local names (lambdas). Each covers for the other; both are brought to one spelling.
+and refuses long names, unless their identifiers are shortened for it. `itanium_demangler` reads
+names in Python (2 to 8 ms each) but knows no local names (lambdas). Each covers for the other; both
+are brought to one spelling.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import re
 import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from sassay.capture.shorten import Shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +50,11 @@ def demangle(symbol: str) -> str:
     if not symbol.startswith("_Z") or len(symbol) > MAX_SYMBOL or not symbol.isascii():
         return symbol
     native = _native()
-    if native is not None:
-        name = native(symbol)
-        if name is not None:
-            return canonical(name) if len(name) <= MAX_NAME else symbol
-    name = _python(symbol)
+    name = native(symbol) if native is not None else None
+    if name is None and native is not None:
+        name = _shortened(native, symbol)
+    if name is None:
+        name = _python(symbol)
     return canonical(name) if name is not None and len(name) <= MAX_NAME else symbol
 
 
@@ -115,6 +118,16 @@ def _bind(library: ctypes.CDLL, runtime: ctypes.CDLL) -> Callable[[str], str | N
             free(pointer)
 
     return call
+
+
+def _shortened(native: Callable[[str], str | None], symbol: str) -> str | None:
+    """What the runtime says of a symbol that is too long for it; None where it says nothing."""
+    try:
+        short = Shortened(symbol)
+    except ValueError:
+        return None
+    name = native(short.symbol)
+    return None if name is None else short.restored(name)
 
 
 def _python(symbol: str) -> str | None:
