@@ -62,8 +62,10 @@ def test_show_and_diff_carry_the_facts(states: dict[bool, str]) -> None:
     assert with_fusion["fp_contraction"] in {"as written", "fused"}
     assert with_fusion["fp_written"] == "both"
     assert without == {
+        "fp_association": "kept",
         "fp_contracted": 0,
         "fp_contraction": "pinned",
+        "fp_reassociated": 0,
         "fp_written": "apart",
     }
     assert "fp_contraction" in run("show", states[False], "scale_rows").stdout

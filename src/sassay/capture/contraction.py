@@ -1,15 +1,24 @@
-"""The contraction audit of one kernel, and the facts that it gives; kept between runs."""
+"""What ptxas made of a kernel's float arithmetic, and its facts; kept between runs."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sassay.containers.lines import CubinLines, tables
 from sassay.errors import SassayError
 from sassay.isa import ptx
 from sassay.isa.attribution import sass_lines
-from sassay.isa.contraction import Audit, Contracted, audit
+from sassay.isa.contraction import (
+    Association,
+    Audit,
+    Contracted,
+    Order,
+    associate,
+    audit,
+)
 from sassay.model.fact import Fact
 from sassay.sources.record_cache import RecordCache, analysis_folder
 
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
 
     from sassay.capture.store import CodeArchive
     from sassay.isa.attribution import LayerLines
-    from sassay.isa.contraction import Fused
+    from sassay.isa.contraction import Fused, Reassociated
     from sassay.isa.sass import Disassembler
     from sassay.model.kernel import Kernel
 
@@ -29,7 +38,24 @@ CONTRACTED = "fp_contracted"
 WRITTEN = "fp_written"
 """Fact: whether the PTX itself fuses products and sums: `fused`, `apart`, `both` or `neither`."""
 
+ASSOCIATION = "fp_association"
+"""Fact: whether ptxas kept the order of sums and products: `kept`, `re-associated`, `unknown`."""
+REASSOCIATED = "fp_reassociated"
+"""Fact: how many sums ptxas adds in another order; absent where that is not known."""
+
 _SHOWN = 12
+
+
+class Audited(msgspec.Struct, frozen=True):
+    """Both halves of the audit of one kernel.
+
+    Attributes:
+        contraction: Which products and sums were fused.
+        association: Whether their order was kept.
+    """
+
+    contraction: Audit
+    association: Association
 
 
 class ContractionAudits:
@@ -46,10 +72,10 @@ class ContractionAudits:
     ) -> None:
         self._store = store
         self._disassembler = disassembler
-        self._records = RecordCache(folder or analysis_folder(), "contraction", Audit)
-        self._known: dict[str, Audit | None] = {}
+        self._records = RecordCache(folder or analysis_folder(), "contraction", Audited)
+        self._known: dict[str, Audited | None] = {}
 
-    def audit(self, kernel: Kernel) -> Audit | None:
+    def audit(self, kernel: Kernel) -> Audited | None:
         """What ptxas made of a kernel's products and sums.
 
         Args:
@@ -80,13 +106,17 @@ class ContractionAudits:
         found = self.audit(kernel)
         if found is None:
             return {}
-        facts = {CONTRACTION: Fact(found.contracted.value, _detail(found))}
-        if found.contracted is not Contracted.UNKNOWN and all(each.ptx for each in found.fused):
-            facts[CONTRACTED] = Fact(sum(each.instructions for each in found.fused))
-        facts[WRITTEN] = Fact(_written(found))
+        fused, order = found.contraction, found.association
+        facts = {CONTRACTION: Fact(fused.contracted.value, _detail(fused))}
+        if fused.contracted is not Contracted.UNKNOWN and all(each.ptx for each in fused.fused):
+            facts[CONTRACTED] = Fact(sum(each.instructions for each in fused.fused))
+        facts[WRITTEN] = Fact(_written(fused))
+        facts[ASSOCIATION] = Fact(order.order.value, _order(order))
+        if order.order is not Order.UNKNOWN:
+            facts[REASSOCIATED] = Fact(len(order.reassociated))
         return facts
 
-    def _read(self, kernel: Kernel, ptx_ref: str, sass_ref: str) -> Audit | None:
+    def _read(self, kernel: Kernel, ptx_ref: str, sass_ref: str) -> Audited | None:
         module = ptx.read_module(self._store.ptx(ptx_ref), artifact=kernel.name)
         function = module.entry(kernel.symbol)
         code = self._store.sass(sass_ref)
@@ -98,7 +128,12 @@ class ContractionAudits:
             source, by_ptx = tables(self._store.lines(kernel.code.lines), artifact=kernel.name)
             found = CubinLines(source, by_ptx, {})
             lines = sass_lines(found, kernel.symbol, len(decoded.opcodes))
-        return audit(function, code.code, decoded, ptx=ptx.source_lines(function), sass=lines)
+        places = ptx.source_lines(function)
+        text = bytes(code.code)
+        return Audited(
+            audit(function, text, decoded, ptx=places, sass=lines),
+            associate(function, text, decoded, code.arch, ptx=places, sass=lines),
+        )
 
 
 def _written(found: Audit) -> str:
@@ -137,3 +172,23 @@ def _fused(each: Fused) -> str:
     if each.location is None:
         return what
     return f"{what}, {each.location.file.rpartition('/')[2]}:{each.location.line}"
+
+
+def _order(found: Association) -> tuple[str, ...]:
+    """What a reader opens: which sums, or why it is not known, and what that rests on."""
+    lines = [_moved(each) for each in found.reassociated[:_SHOWN]]
+    if len(found.reassociated) > _SHOWN:
+        lines.append(f"{len(found.reassociated) - _SHOWN} more sums like these")
+    lines += found.reasons
+    if found.by_shape:
+        lines.append("told by the shapes of sums: no line table tells their terms apart")
+    elif found.checked:
+        lines.append(f"{found.checked} operations have the operands that the PTX gives them")
+    return tuple(lines)
+
+
+def _moved(each: Reassociated) -> str:
+    what = f"a sum of {each.terms} {each.precision} terms"
+    if each.location is not None:
+        what += f", {each.location.file.rpartition('/')[2]}:{each.location.line}"
+    return f"{what}: {each.ptx} became {each.sass}" if each.ptx else what

@@ -1,7 +1,18 @@
-"""The contraction audit: which products and sums of the PTX ptxas fused."""
+"""The contraction audit: which products and sums ptxas fused, and how it orders them."""
 
 from __future__ import annotations
 
+from sassay.isa.contraction.association import Association, Order, Reassociated, associate
 from sassay.isa.contraction.audit import Audit, Basis, Contracted, Fused, audit
 
-__all__ = ["Audit", "Basis", "Contracted", "Fused", "audit"]
+__all__ = [
+    "Association",
+    "Audit",
+    "Basis",
+    "Contracted",
+    "Fused",
+    "Order",
+    "Reassociated",
+    "associate",
+    "audit",
+]

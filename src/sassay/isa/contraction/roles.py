@@ -128,7 +128,9 @@ _ONES = {
     "bf16": (0x3F803F80,),
     "f64": (0x3FF00000,),
 }
-_ZEROS = (0, 0x80000000, 0x80008000)
+ZEROS = (0, 0x80000000, 0x80008000)
+"""Zeros as an immediate spells them, and below every spelling of one."""
+FACTOR_ONES = frozenset(one for ones in _ONES.values() for one in ones)
 
 
 def multiplies_and_adds(words: NDArray[np.uint64], kind: str) -> NDArray[np.bool_]:
@@ -154,7 +156,7 @@ def multiplies_and_adds(words: NDArray[np.uint64], kind: str) -> NDArray[np.bool
     moved_addend = np.isin(form, (2, 3, 7))
     factor_zero = (first == _RZ) | ((form == 1) & (second == _RZ)) | (moved_addend & (third == _RZ))
     addend_zero = ~moved_addend & (third == _RZ)
-    addend_zero |= (form == 2) & np.isin(value, _ZEROS)
+    addend_zero |= (form == 2) & np.isin(value, ZEROS)
     factor_one = (form == 4) & np.isin(value, _ONES[kind])
     trivial: NDArray[np.bool_] = factor_zero | addend_zero | factor_one
     return ~trivial

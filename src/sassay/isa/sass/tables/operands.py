@@ -35,11 +35,14 @@ class Registers:
         numbers: Their numbers; -1 where a word has no such field, or it names none (RZ, PT).
         classes: Places in `shape.CLASSES`.
         forms: A `shape.Form` each.
+        starts: The lowest bit of each field; a plain register at bit 16 is written, every other
+            one read.
     """
 
     numbers: NDArray[np.int32]
     classes: NDArray[np.int8]
     forms: NDArray[np.int8]
+    starts: NDArray[np.int16]
 
 
 class OperandDecoder:
@@ -97,7 +100,7 @@ class OperandDecoder:
         numbers ^= layout.inverted[shapes]
         shown = numbers.astype(np.int32)
         shown[(shown == layout.zeros[shapes]) | (layout.masks[shapes] == 0)] = -1
-        return Registers(shown, layout.classes[shapes], layout.forms[shapes])
+        return Registers(shown, layout.classes[shapes], layout.forms[shapes], starts)
 
     def register_bits(self, shapes: NDArray[np.int32]) -> Words:
         """The bits that hold registers, as words."""
