@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sassay.machine.path.products import Dot, dot_product
 from sassay.machine.path.reduce import Tree, joins, reduction
+from sassay.machine.symbolic.names import commutes
 
 if TYPE_CHECKING:
     from sassay.machine.symbolic import Expression
@@ -76,6 +77,8 @@ class Formulas:
                 continue
             self._kept.append(node)
             inner = tuple(self._shapes[id(each)] for each in node.operands)
+            if len(inner) > 1 and commutes(node.operation):
+                inner = (*sorted(inner[:2]), *inner[2:])
             self._shapes[id(node)] = hash((node.operation, node.name, inner))
             stack.pop()
         return self._shapes[id(root)]
@@ -133,8 +136,22 @@ class Formulas:
                 continue
             if (a.operation, a.name, len(a.operands)) != (b.operation, b.name, len(b.operands)):
                 return False
-            pairs += zip(a.operands, b.operands, strict=True)
+            pairs += zip(a.operands, self._aligned(a, b), strict=True)
         return True
+
+    def _aligned(self, one: Expression, other: Expression) -> tuple[Expression, ...]:
+        """The operands of the other, the first two exchanged if they fit better so."""
+        operands = other.operands
+        if len(operands) < 2 or not commutes(other.operation):
+            return operands
+
+        def fits(a: Expression, b: Expression) -> bool:
+            return a.operation == b.operation and len(a.operands) == len(b.operands)
+
+        first, second, *rest = operands
+        straight = fits(one.operands[0], first) + fits(one.operands[1], second)
+        turned = fits(one.operands[0], second) + fits(one.operands[1], first)
+        return (second, first, *rest) if turned > straight else operands
 
     def term(self, tree: Tree) -> str:
         """What a reduction reduces."""
@@ -249,6 +266,8 @@ class Formulas:
         """Whether two inputs that commute are better told in the order of their names."""
         plain = str.isidentifier
         first, second = self._texts[id(left)][0], self._texts[id(right)][0]
+        if self.dot(left) is not None or self.dot(right) is not None:
+            return self.dot(right) is None
         return plain(first) and plain(second) and second < first
 
     def _infix(self, sign: str, rank: int, left: Expression, right: Expression) -> str:
