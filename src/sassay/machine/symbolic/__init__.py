@@ -30,7 +30,10 @@ The content of a leaf array is not looked at. If an address, a loop or an index 
 (`concrete`), and a caveat of kind `given-values` says which instruction asked for it: the claim
 then holds for that content. A branch on data is followed on both sides and joined where the sides
 meet, if they are short; otherwise the caveat `given-values` says so too. `order` says that float
-atomics were added in the order of threads, which hardware does not promise.
+atomics were added in the order of threads, which hardware does not promise. `undefined` says that
+elements depend on a register that nobody wrote.
+
+A matrix instruction is one operation for each element of its result (see `matrix`).
 
 `result.trap` is set where the program trapped; its outputs are then as they were.
 """

@@ -69,7 +69,7 @@ def run_symbolic(
     Raises:
         UsageError: The launch does not fit the entry.
         LimitError: Blocks that have to run together need too much memory.
-        UnsupportedInstruction: Matrix instructions or asynchronous copies, which are not followed.
+        UnsupportedInstruction: Instructions that are not followed.
     """
     check_launch(program, launch)
     refuse_unfollowed(program)
