@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sassay.machine.compiled import floats as f
 from sassay.machine.compiled.code import number
+from sassay.machine.compiled.helpers import directed
 from sassay.machine.compiled.special import divided, unit
 from sassay.machine.types import TYPES
 
@@ -156,9 +157,9 @@ def arithmetic(form: Modifiers, kind: str, *, loose: bool) -> Emit:
     form.flag("noftz")
     form.end()
     if kind == "f64":
-        if ftz or sat or relu or mode != "rn":
+        if ftz or sat or relu:
             raise form.missing()
-        return one(_doubles(base))
+        return one(_doubles(base, mode))
     if kind in {"f32", "f32x2"}:
         run = _nearest(base) if mode == "rn" else _directed(base, mode)
         if ftz and base in {"mul", "fma"}:
@@ -172,7 +173,7 @@ def arithmetic(form: Modifiers, kind: str, *, loose: bool) -> Emit:
     return one(halves(half, 16) if kind.endswith("x2") else half)
 
 
-def _doubles(base: str) -> One:
+def _doubles(base: str, mode: str = "rn") -> One:
     """Float64, with the NaN that x86 makes of its first NaN operand, as numpy does."""
 
     def chosen(code: Code, a: Value, b: Value, result: Value) -> Value:
@@ -189,11 +190,15 @@ def _doubles(base: str) -> One:
         if base == "fma":
             a, b, c = given
             product = chosen(code, a, b, code.op("fmul", a, b))
-            result = chosen(code, product, c, code.intrinsic("fma", given))
+            near = code.intrinsic("fma", given) if mode == "rn" else None
+            result = chosen(code, product, c, near or directed(code, base, mode, given))
+        elif base == "sub" and mode != "rn":
+            a, b = given[0], f.negated(code, given[1])
+            result = chosen(code, a, b, directed(code, "add", mode, [a, b]))
         else:
-            name = {**_OPS, "div": "fdiv"}[base]
             a, b = given
-            result = chosen(code, a, b, code.op(name, a, b))
+            near = code.op({**_OPS, "div": "fdiv"}[base], a, b) if mode == "rn" else None
+            result = chosen(code, a, b, near or directed(code, base, mode, given))
         return code.as_bits(result)
 
     return run
@@ -204,8 +209,8 @@ def divide(form: Modifiers, kind: str, *, loose: bool) -> Emit:
     how = form.pick("approx", "full", *_ROUNDINGS)
     ftz = form.flag("ftz")
     form.end()
-    if kind == "f64" and how == "rn":
-        return one(_doubles("div"))
+    if kind == "f64" and how in _ROUNDINGS and not ftz:
+        return one(_doubles("div", how))
     if kind != "f32" or how is None:
         raise form.missing()
     run: One
@@ -273,21 +278,16 @@ def special(form: Modifiers, kind: str, *, loose: bool) -> Emit:
 
 
 def _rounded_special(form: Modifiers, kind: str, how: str, *, ftz: bool, loose: bool) -> One:
-    run: One
-    if form.base == "sqrt":
-        run = (
-            _rounded_root(how) if how != "rn" else lambda code, given: code.intrinsic("sqrt", given)
-        )
-        if kind == "f64":
-            if how != "rn":
-                raise form.missing()
-            return _double_root
-        return _finished(run, "f32", ftz=ftz, loose=loose)
     if kind == "f64":
-        if how != "rn":
+        if ftz:
             raise form.missing()
-        quotient = _doubles("div")
+        if form.base == "sqrt":
+            return lambda code, given: _double_root(code, given[0], how)
+        quotient = _doubles("div", how)
         return lambda code, given: quotient(code, [number(0x3FF0 << 48, 64), given[0]])
+    if form.base == "sqrt":
+        run: One = _rounded_root(how) if how != "rn" else _root
+        return _finished(run, "f32", ftz=ftz, loose=loose)
     inner = _quotient if how == "rn" else _rounded_quotient(how)
 
     def reciprocal(code: Code, given: Sequence[Value]) -> Value:
@@ -300,10 +300,14 @@ def _rounded_special(form: Modifiers, kind: str, how: str, *, ftz: bool, loose: 
     return _finished(run, "f32", ftz=ftz, loose=loose)
 
 
-def _double_root(code: Code, sources: Sequence[Value]) -> Value:
-    value = code.as_float(sources[0])
-    result = code.intrinsic("sqrt", [value])
-    kept = code.op("or", sources[0], number(1 << 51, 64))
+def _root(code: Code, given: Sequence[Value]) -> Value:
+    return code.intrinsic("sqrt", given)
+
+
+def _double_root(code: Code, source: Value, mode: str) -> Value:
+    value = code.as_float(source)
+    result = _root(code, [value]) if mode == "rn" else directed(code, "sqrt", mode, [value])
+    kept = code.op("or", source, number(1 << 51, 64))
     made = code.choose(f.is_nan(code, result), number(0xFFF8 << 48, 64), code.as_bits(result))
     return code.choose(f.is_nan(code, value), kept, made)
 
@@ -330,7 +334,7 @@ def extreme(form: Modifiers, kind: str, *, loose: bool) -> Emit:
     signed = form.flag("xorsign") and form.flag("abs")
     form.end()
     base, plain = form.base, kind.removesuffix("x2")
-    if plain == "f64" or (ftz and plain not in {"f32", "f16"}):
+    if ftz and plain not in {"f32", "f16"}:
         raise form.missing()
 
     def run(code: Code, given: Sequence[Value]) -> Value:

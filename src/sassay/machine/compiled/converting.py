@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.machine.compiled import floats as f
 from sassay.machine.compiled.arithmetic import one
 from sassay.machine.compiled.code import Value, number
+from sassay.machine.compiled.helpers import directed
 from sassay.machine.compiled.whole import clip
 from sassay.machine.types import TYPES
 
@@ -74,37 +75,37 @@ def _to_integer(target: str, source: str, mode: str, *, ftz: bool) -> One:
     return run
 
 
-def _from_integer(form: Modifiers, target: str, source: str, mode: str) -> One:
+def _from_integer(target: str, source: str, mode: str) -> One:
     name = "sitofp" if source[0] == "s" else "uitofp"
     wide = TYPES[source].bits == 64
-    if target == "f64":
-        if wide and mode != "rn":
-            raise form.missing()
-        return lambda code, v: code.as_bits(code.cast(name, v[0], "double"))
-    if target == "f32" and mode == "rn":
-        return lambda code, v: code.as_bits(code.cast(name, v[0], "float"))
-    if target == "f32" and mode in {"rz", "rm", "rp"} and not wide:
-        return lambda code, v: code.as_bits(f.narrow32(code, code.cast(name, v[0], "double"), mode))
-    if target == "f32":
-        raise form.missing()
+    if mode == "rn" and target in {"f32", "f64"}:
+        kind = "float" if target == "f32" else "double"
+        return lambda code, v: code.as_bits(code.cast(name, v[0], kind))
 
     def run(code: Code, v: Sequence[Value]) -> Value:
-        value = code.as_float(_odd_integer(code, v[0], name)) if wide else None
-        if value is None:
-            value = code.as_float(f.odd32(code, code.cast(name, v[0], "double")))
-        return _narrowed(code, value, target, mode)
+        if wide:
+            upper, lower = _parts(code, v[0], name)
+            if target == "f64":
+                return code.as_bits(directed(code, "add", mode, [upper, lower]))
+            value = f.sum_to_odd(code, upper, lower)
+        else:
+            value = code.cast(name, v[0], "double")
+        if target == "f64":
+            return code.as_bits(value)
+        if target == "f32":
+            return code.as_bits(f.narrow32(code, value, mode))
+        return _narrowed(code, code.as_float(f.odd32(code, value)), target, mode)
 
     return run
 
 
-def _odd_integer(code: Code, value: Value, name: str) -> Value:
-    """Bits of a 64-bit integer rounded to odd as float32."""
-    low = number(0xFFFFFFFF, 64)
+def _parts(code: Code, value: Value, name: str) -> tuple[Value, Value]:
+    """A 64-bit integer as two float64 whose sum it is."""
     shift = "ashr" if name == "sitofp" else "lshr"
     upper = code.cast(name, code.op(shift, value, number(32, 64)), "double")
     upper = code.op("fmul", upper, f.float64(code, 2.0**32))
-    lower = code.cast("uitofp", code.op("and", value, low), "double")
-    return f.odd32(code, f.sum_to_odd(code, upper, lower))
+    low = code.op("and", value, number(0xFFFFFFFF, 64))
+    return upper, code.cast("uitofp", low, "double")
 
 
 def _narrowed(code: Code, value: Value, target: str, mode: str) -> Value:
@@ -246,7 +247,7 @@ def _scalar(form: Modifiers, target: str, source: str) -> One:
         if form.flag("sat"):
             raise form.missing()
         form.end()
-        return _from_integer(form, target, source, mode)
+        return _from_integer(target, source, mode)
     if source in _FLOATS and target in _FLOATS | {"tf32"}:
         return _between_floats(form, target, source, mode or "rn")
     raise form.missing()

@@ -53,7 +53,7 @@ class Operations:
             _WRITERS[op.base](self, op)
         elif op.form == "bar.warp.sync" or (not op.base and first in IGNORED):
             pass
-        elif op.base == "trap" or first.startswith("call "):
+        elif op.base == "trap" or (not op.base and first.split()[0] == "call"):
             self.give_up_if(self._code.test("ne", self._registers.running(), number(0, 32)))
         elif op.base == "createpolicy":
             self._store(op, 0, number(0, 64), "b64")
@@ -154,7 +154,7 @@ class Operations:
         code = self._code
         space, _, kind = split_access(op.form)
         width, count = TYPES[kind].dtype.itemsize, len(op.targets)
-        if count > 4 or width * count > 16:
+        if width * count > 32:
             raise MissingForm(op.form)
         mask = self._registers.running()
         address = self._address(op, space, width * count, mask)
@@ -189,7 +189,7 @@ class Operations:
         code = self._code
         space, _, kind = split_access(op.form)
         width, count = TYPES[kind].bits // 8, len(op.sources) - 1
-        if count > 4 or width * count > 16:
+        if width * count > 32:
             raise MissingForm(op.form)
         mask = self._registers.running()
         values = self._sources(op)[1:]

@@ -13,7 +13,8 @@ from sassay.machine.approximate.models import TANH_STEPS
 from sassay.machine.approximate.tables import table
 from sassay.machine.approximate.turns import QUARTER
 from sassay.machine.compiled import floats as f
-from sassay.machine.compiled.code import LANES, Code, Unit, Value, number
+from sassay.machine.compiled.code import LANES, Code, Value, number
+from sassay.machine.compiled.helpers import called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -301,29 +302,6 @@ def _with_subnormals(name: str) -> Callable[[Code, Value], Value]:
     return {"rcp": reciprocal, "ex2": power}.get(name, rest)
 
 
-def _called(
-    code: Code, name: str, build: Callable[[Code, list[Value]], Value], given: Sequence[Value]
-) -> Value:
-    """Calls a function of vectors of float32 or of words, made once in a module."""
-    wide = [code.splat(each) for each in given]
-    kind = wide[0].type
-
-    def text(unit: Unit) -> str:
-        inner = Code(unit)
-        names = [Value(f"%a{index}", kind, wide=True) for index in range(len(wide))]
-        result = inner.splat(build(inner, names))
-        inner.emit(f"ret {result.spelled} {result.text}")
-        params = ", ".join(f"{each.spelled} {each.text}" for each in names)
-        return inner.function(f"internal {result.spelled} @{name}({params}) noinline")
-
-    code.unit.helper(name, text)
-    operands = ", ".join(f"{each.spelled} {each.text}" for each in wide)
-    found = code.let(f"call {wide[0].spelled} @{name}({operands})", kind, wide=True)
-    if any(each.wide for each in given):
-        return found
-    return code.let(f"extractelement {found.spelled} {found.text}, i32 0", kind, wide=False)
-
-
 def unit(form: str) -> One | None:
     """A form of one source; None if not every bit of it is known.
 
@@ -335,11 +313,11 @@ def unit(form: str) -> One | None:
     if words[-1] != "f32":
         if half(form) is None:
             return None
-        return lambda code, given: _called(code, name, _by_words(form), given)
+        return lambda code, given: called(code, name, _by_words(form), given)
     if base not in _MODELS:
         return None
     run = _MODELS[base] if "ftz" in words or base in _PLAIN else _with_subnormals(base)
-    return lambda code, given: _called(code, name, lambda c, v: run(c, v[0]), given)
+    return lambda code, given: called(code, name, lambda c, v: run(c, v[0]), given)
 
 
 def _by_words(form: str) -> Callable[[Code, list[Value]], Value]:
@@ -367,4 +345,4 @@ def divided(how: str, *, ftz: bool) -> One:
         return f.flush(code, found) if ftz else found
 
     name = f"div.{how}{'.ftz' if ftz else ''}"
-    return lambda code, given: _called(code, name, build, given)
+    return lambda code, given: called(code, name, build, given)
