@@ -31,13 +31,15 @@ _SEQUENCE = re.compile(
 )
 """PTX instructions that ptxas makes of several: what happens inside of them is their own."""
 _FOLDED = re.compile(
-    r"(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh|cvt|add|sub|mul|fma|mad|min|max|neg|abs)\b",
+    r"(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh|cvt|add|sub|mul|fma|mad|min|max|neg|abs|selp|setp)"
+    r"\b",
     re.ASCII,
 )
 _NARROWS = ("F2FP", "F2F.BF16.F32", "F2F.F16.F32")
+_SCALED = re.compile(r"F(?:ADD|MUL|FMA)\S*\.[MD]\d", re.ASCII)
+"""Operations that also multiply by a power of two, which ptxas takes from another instruction."""
 _PARAMETERS = ("LDC", "ULDC", "LDCU", "S2R", "S2UR")
 _MATRIX = ("wgmma", "mma", "tcgen05.ld")
-_MAX_DEPTH = 40
 
 
 class Stands(StrEnum):
@@ -71,7 +73,7 @@ class Matcher:
         self._read: dict[int, tuple[int, list[Writers], Writers | None]] = {}
         self._asked: dict[int, list[Sources]] = {}
         self._folds: dict[int, bool] = {}
-        self._users: dict[int, list[int]] | None = None
+        self._used: dict[int, list[int]] | None = None
         self._slow = False
 
     def stands(self, place: int) -> Stands:
@@ -87,7 +89,10 @@ class Matcher:
         """The PTX instructions that a SASS instruction is said to stand for."""
         known = self._claims.get(place)
         if known is None:
-            known = self._claims[place] = tuple(self._at.get(self._lines[place], ()))
+            known = tuple(self._at.get(self._lines[place], ()))
+            if _SCALED.match(self._sass.name(place)):
+                known += tuple(self._scaled(known))
+            self._claims[place] = known
         return known
 
     def operands(self, place: int) -> tuple[int, list[Writers], Writers | None]:
@@ -106,7 +111,7 @@ class Matcher:
         found = False
         for value in writers:
             if value != ENTRY:
-                if not self._fit(value, sources, 0):
+                if not self._fit(value, sources, set()):
                     return False
                 found = True
         return found
@@ -206,25 +211,28 @@ class Matcher:
                     return True
         return False
 
-    def _fit(self, value: int, sources: Sources, depth: int) -> bool:
+    def _fit(self, value: int, sources: Sources, asked: set[int]) -> bool:
         if value < 0:
             return self._number(sources)
+        if value in asked:
+            # What moves in a circle is whatever else comes into it.
+            return True
+        asked.add(value)
         does = self._sass.does[value]
         calculates = Does.SUM <= does <= Does.FUSED
         moved = self.operands(value)[2] if calculates else None
         if self._claimed(value, sources, calculates=calculates, moves=moved is not None):
             return True
-        if depth > _MAX_DEPTH:
-            return False
         if does == Does.MOVE:
             moved = self._sass.moved(value)
             if not moved:
                 return self._number(sources)
         if moved is not None:
             rest = [each for each in moved if each != ENTRY]
-            some = any if self._sass.keeps_upper(value) else all
-            return bool(rest) and some(self._fit(each, sources, depth + 1) for each in rest)
-        return self._loaded(value, sources, depth)
+            if self._sass.keeps_upper(value):
+                return any(self._fit(each, sources, set(asked)) for each in rest)
+            return bool(rest) and all(self._fit(each, sources, asked) for each in rest)
+        return self._loaded(value, sources)
 
     def _claimed(self, value: int, sources: Sources, *, calculates: bool, moves: bool) -> bool:
         """Whether a value is said to be one of the sources, and may be."""
@@ -241,11 +249,11 @@ class Matcher:
             return any(claim in sources for claim in self.claim(value))
         return False
 
-    def _loaded(self, value: int, sources: Sources, depth: int) -> bool:
+    def _loaded(self, value: int, sources: Sources) -> bool:
         """Whether what is neither arithmetic nor moved may be one of the sources by its kind."""
         name = self._sass.name(value)
         if name.startswith(_NARROWS):
-            return self._narrowed(value, sources, depth)
+            return self._narrowed(value, sources)
         if name.startswith(_PARAMETERS):
             return self._number(sources)
         # Lines of asynchronous matrix instructions are those of what ptxas put around them.
@@ -253,7 +261,7 @@ class Matcher:
             each >= 0 and self._ptx.opcodes[each].startswith(_MATRIX) for each in sources
         )
 
-    def _narrowed(self, value: int, sources: Sources, depth: int) -> bool:
+    def _narrowed(self, value: int, sources: Sources) -> bool:
         """Whether a conversion is of a value that the PTX converts, if perhaps with another."""
         wanted = [
             self._sources(each)[0]
@@ -261,7 +269,7 @@ class Matcher:
             if each >= 0 and self._ptx.opcodes[each].startswith("cvt.r")
         ]
         return any(
-            self._fit(each, converted, depth + 1)
+            self._fit(each, converted, set())
             for each in self._sass.moved(value)
             if each >= 0
             for converted in wanted
@@ -312,21 +320,35 @@ class Matcher:
             found.update(dict.fromkeys(values))
         return tuple(found)
 
+    def _scaled(self, values: Sequence[int]) -> list[int]:
+        """Products of some values and a number."""
+        return [
+            user
+            for value in values
+            for user in self._users().get(value, ())
+            if self._ptx.opcodes[user].startswith("mul")
+            and any(CONSTANT in each for each in self._sources(user))
+        ]
+
     def _using(self, given: list[Writers]) -> list[int]:
         """PTX arithmetic with an operand that one of some SASS operands may be."""
-        if self._users is None:
-            self._users = {}
-            for place in range(len(self._ptx)):
-                if self.arithmetic(place):
-                    for sources in self._sources(place):
-                        for value in sources:
-                            self._users.setdefault(value, []).append(place)
         found: dict[int, None] = {}
         for writers in given:
             for value in writers:
                 for claim in self.claim(value) if value >= 0 else ():
-                    found.update(dict.fromkeys(self._users.get(claim, ())))
+                    found.update(dict.fromkeys(self._users().get(claim, ())))
         return list(found)
+
+    def _users(self) -> dict[int, list[int]]:
+        """For each PTX value the arithmetic that it may be an operand of."""
+        if self._used is None:
+            self._used = {}
+            for place in range(len(self._ptx)):
+                if self.arithmetic(place):
+                    for sources in self._sources(place):
+                        for value in sources:
+                            self._used.setdefault(value, []).append(place)
+        return self._used
 
 
 _COMPARED = ARITHMETIC

@@ -38,9 +38,10 @@ _NO_RESULT = frozenset(
 _ENDS = frozenset({"ret", "exit", "trap"})
 _PURE = re.compile(
     r"(?:add|sub|mul|fma|mad|div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh|min|max|neg|abs|cvt|mov|selp|"
-    r"setp|set|and|or|xor|not|shl|shr|shf|prmt|bfe|bfi|lop3|ld\.param|ld\.const)\b",
+    r"setp|set|and|or|xor|not|shl|shr|shf|prmt|bfe|bfi|lop3|ld\.(?:param|const|global))\b",
     re.ASCII,
 )
+"""Equal for equal operands: ptxas keeps one of several, of loads with nothing stored between."""
 _CHANGING = ("%clock", "%globaltimer", "%smid", "%gridid", "%warpid")
 
 
@@ -80,7 +81,8 @@ class PtxValues:
             for name in results:
                 writes.setdefault(self._number(name), []).append(place)
         guards = [self._guard(row.predicate) if row.predicate else 0 for row in rows]
-        self._reaching = Reaching(self._blocks(guards), writes, guards, len(rows))
+        self._blocks = self._find_blocks(guards)
+        self._reaching = Reaching(self._blocks, writes, guards, len(rows))
         self._sources: dict[int, frozenset[int]] = {}
         self._classes: list[int] | None = None
 
@@ -186,12 +188,20 @@ class PtxValues:
                     key.append(name)
                     continue
                 before = self._reaching.before(place, number)
-                if len(before) != 1 or not 0 <= before[0] < place:
+                if len(before) == 1 and 0 <= before[0] < place:
+                    key.append(classes[before[0]])
+                elif any(self._between(each, place) for each in before):
                     break
-                key.append(classes[before[0]])
+                else:
+                    # What comes into a block, perhaps around a loop, is one value all through it.
+                    key.append((number, self._blocks.of(place)))
             else:
                 classes[place] = known.setdefault(tuple(key), place)
         return classes
+
+    def _between(self, write: int, place: int) -> bool:
+        """Whether a write stands before an instruction in its block."""
+        return 0 <= write < place and self._blocks.of(write) == self._blocks.of(place)
 
     def _number(self, name: str) -> int:
         return self._numbers.setdefault(name, len(self._numbers) + 1)
@@ -200,7 +210,7 @@ class PtxValues:
         name = text.lstrip("! ")
         return self._number(name) << 1 | text.startswith("!")
 
-    def _blocks(self, guards: Sequence[int]) -> Blocks:
+    def _find_blocks(self, guards: Sequence[int]) -> Blocks:
         rows = self._rows
         jumps: list[tuple[int, int]] = []
         if any(opcode.startswith("brx") for opcode in self.opcodes):
