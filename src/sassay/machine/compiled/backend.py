@@ -74,7 +74,9 @@ class Backend:
             UsageError: Compiled code is asked for, and llvmlite is not installed.
         """
         if choice is Choice.COMPILED and not available():
-            raise UsageError("compiled code needs llvmlite", hint="pip install 'sassay[fast]'")
+            raise UsageError(
+                "compiled code needs llvmlite 0.45 or later", hint="pip install 'sassay[fast]'"
+            )
         self._choice = choice
         self._checked = checked_threads
         self._translations = Translations()

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
+import re
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import metadata
 
 Entry = Callable[[int, int, int], int]
 """Compiled code: takes the table, the first block, and the one after the last; 0 if all ran."""
 
 
+_OLDEST = (0, 45)
+"""The first llvmlite whose LLVM reads the IR that is written here."""
+
+
 def available() -> bool:
-    """Whether llvmlite is installed."""
-    return importlib.util.find_spec("llvmlite") is not None
+    """Whether an llvmlite is installed that is new enough."""
+    try:
+        version = metadata.version("llvmlite")
+    except metadata.PackageNotFoundError:
+        return False
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= _OLDEST
 
 
 class Machine:

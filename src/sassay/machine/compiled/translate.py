@@ -117,5 +117,8 @@ class Translations:
             text, warp = write_unit(program, block, shared_bytes, name)
         except MissingForm as error:
             return error.form
-        entry = machine().compile(text, name)
+        try:
+            entry = machine().compile(text, name)
+        except RuntimeError as error:
+            return f"LLVM: {str(error).strip().splitlines()[0]}"
         return Translation(entry, tuple(warp.sites), warp.frame_bytes)
