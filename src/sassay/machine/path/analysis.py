@@ -316,7 +316,7 @@ def _reduction(node: Expression, tree: Tree, formulas: Formulas) -> Reduction:
         term=formulas.title(tree),
         operation=tree.joined,
         fused=any(fused for _, fused in tree.terms),
-        terms=len(tree.terms),
+        terms=tree.count,
         levels=tree.levels,
         spacing=_spacing(tree),
         place=node.place.rpartition("/")[2],

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 FEWEST = 4
 """Terms from which on a sum counts as a reduction."""
 
-_NEUTRAL = {"add": {"0", "0x80000000"}, "max": {"-inf"}, "min": {"inf"}}
-"""Constants that make no difference to what they are joined with."""
+_NEUTRAL = {
+    "add": {"0", "0x80000000"},
+    "max": {"-inf", "0xff7fffff"},
+    "min": {"inf", "0x7f7fffff"},
+}
+"""Constants that stand for nothing in what they are joined with: what a mask leaves."""
 
 _WHAT = {"add": "sum", "max": "maximum", "min": "minimum", "atom": "sum", "red": "sum"}
 
@@ -40,7 +44,9 @@ class Tree:
     Attributes:
         what: `sum`, `maximum` or `minimum`.
         joined: The joining operation.
-        terms: Its leaves: the value, or the node of a fused multiply-add whose product it is.
+        terms: Its leaves: the value, or the node of a fused multiply-add whose product it is;
+            those that several threads have alike once.
+        count: Of its leaves.
         levels: From the terms to the result.
         first: Terms that the first stage joins, in order.
         factor: By what a sum is multiplied before the next tile is added; None if by nothing.
@@ -49,6 +55,7 @@ class Tree:
     what: str
     joined: str
     terms: tuple[tuple[Expression, bool], ...]
+    count: int
     levels: tuple[Level, ...]
     first: tuple[tuple[Expression, bool], ...]
     factor: Expression | None = None
@@ -90,7 +97,8 @@ def _running(root: Expression, joined: str) -> Tree | None:
     if len(trees) == 1:
         return last
     levels = (*last.levels, Level("rescaled", len(trees)))
-    return Tree(last.what, joined, terms, levels, last.first, factor)
+    count = sum(tree.count for tree in trees)
+    return Tree(last.what, joined, terms, count, levels, last.first, factor)
 
 
 def _rescaled(node: Expression, joined: str) -> tuple[Expression, Expression, Expression] | None:
@@ -131,7 +139,8 @@ def _plain(root: Expression, joined: str) -> Tree | None:
     if whole.count < FEWEST:
         return None
     what = _WHAT[joined.split(".", 1)[0]]
-    return Tree(what, joined, tuple(terms.values()), whole.levels, whole.first)
+    found = tuple(terms.values())
+    return Tree(what, joined, found, whole.count, whole.levels, whole.first)
 
 
 def _addends(node: Expression) -> tuple[Expression, ...]:
