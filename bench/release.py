@@ -5,7 +5,7 @@ Downloads the wheels with pip if they are not there (1.1 GB together) and unpack
 whole wheel would take them the better part of an hour: their figure is instructions a second of
 processor time, nothing is extrapolated from it.
 
-Usage: python -m bench.release [BEFORE.whl AFTER.whl] [--parts limits,census,diff,peer,curve,kernel]
+Usage: python -m bench.release [BEFORE.whl AFTER.whl] [--parts limits,census,diff,peer,...]
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import ctypes
 import hashlib
 import mmap
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ import tempfile
 import time
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ from bench.tree import TreeRun, run_tree
 from sassay.capture.cubin_facts import CubinFacts, analyze_cubin, facts_of
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, parsed_name
-from sassay.containers import FatbinEntry, find_fatbins, map_file, read_cubin
+from sassay.containers import FatbinEntry, find_fatbins, inflate, map_file, read_cubin
 from sassay.isa.sass.tables import decoder_for
 from sassay.isa.sass.tools import find_tools
 from sassay.sources import pypi
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RELEASES = ("pypi:sgl-kernel==0.3.20", "pypi:sgl-kernel==0.3.21")
-PARTS = ("limits", "census", "diff", "peer", "stages", "curve", "kernel")
+PARTS = ("limits", "census", "diff", "peer", "stages", "workers", "curve", "kernel")
 WORD = 16
 MIB = 1 << 20
 
@@ -78,7 +80,9 @@ def limits(wheel: Path) -> None:
         largest = max(archive.infolist(), key=lambda info: info.file_size)
         with archive.open(largest) as stream:
             plain = stream.read(64 * MIB)
-    deflated = zlib.compress(plain, 6)
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    deflated = packer.compress(plain) + packer.flush()
+    fastest = inflate.library()
     packed = lz4.block.compress(plain, store_size=False)
     words = np.frombuffer(plain, "<u8").reshape(-1, 2)
     decoder = decoder_for("sm_80")
@@ -91,7 +95,11 @@ def limits(wheel: Path) -> None:
         ("SHA-256", lambda: hashlib.sha256(block).digest()),
         ("CRC-32", lambda: zlib.crc32(block)),
         ("LZ4", lambda: lz4.block.decompress(packed, uncompressed_size=len(plain))),
-        ("inflate (zlib)", lambda: zlib.decompress(deflated)),
+        ("inflate (zlib)", lambda: zlib.decompressobj(-15).decompress(deflated)),
+        (
+            f"inflate ({getattr(fastest, '__name__', 'zlib')})",
+            lambda: fastest.decompressobj(-15).decompress(deflated, len(plain)),
+        ),
         ("decode by table (numpy)", lambda: decoder.decode(words) if decoder else None),
     ):
         row(name, f"{len(plain) / 1e6 / seconds(work):,.0f}")
@@ -176,7 +184,8 @@ def peer(entries: Sequence[FatbinEntry], folder: Path) -> None:
         path.write_bytes(entry.data())
 
         def read() -> CubinFacts:
-            return analyze_cubin(path.read_bytes(), artifact="x", locations=False, tables=True)
+            # As a library is read: mapped, its pages given back.
+            return analyze_cubin(map_file(path), artifact="x", locations=False, tables=True)
 
         found = _instructions(read())
         spent = seconds(read)
@@ -220,6 +229,45 @@ def stages(entries: Sequence[FatbinEntry]) -> None:
     ):  # fmt: skip
         spent = seconds(work)
         row(name, f"{spent:.2f}", f"{size / spent:,.0f}", f"{spent / kernels * 1e6:.0f}")
+
+
+def workers(entries: Sequence[FatbinEntry]) -> None:
+    """Threads against processes, over every fourth cubin: reading and counting alone."""
+    datas = [entry.data() for entry in entries[::4]]
+
+    def read(number: int) -> None:
+        analyze_cubin(datas[number], artifact="x", locations=False, tables=True)
+
+    def some(first: int, step: int) -> None:
+        for number in range(first, len(datas), step):
+            read(number)
+
+    def threads() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(len(datas)):
+                pool.submit(read, number)
+
+    def processes() -> None:
+        # Forked, so that the cubins are there: as cheap as processes come.
+        context = multiprocessing.get_context("fork")
+        jobs = [context.Process(target=some, args=(first, 2)) for first in (0, 1)]
+        for job in jobs:
+            job.start()
+        for job in jobs:
+            job.join()
+
+    some(0, 8)  # lays the tables out, once
+    head(f"Threads and processes, {len(datas)} cubins", "", "wall s", "CPU s")
+    works: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("one thread", lambda: some(0, 1)),
+        ("two threads", threads),
+        ("two processes", processes),
+    )
+    for name, work in works:
+        before, start = os.times(), time.perf_counter()
+        work()
+        wall, after = time.perf_counter() - start, os.times()
+        row(name, f"{wall:.2f}", f"{sum(after[:4]) - sum(before[:4]):.2f}")
 
 
 def curve(library: Path, folder: Path, cache: Path) -> None:
@@ -317,6 +365,7 @@ def main() -> int:
             ("diff", lambda: diff(wheels, cache)),
             ("peer", lambda: peer(entries, folder)),
             ("stages", lambda: stages(entries)),
+            ("workers", lambda: workers(entries)),
             ("curve", lambda: curve(libraries[-1], folder, cache)),
             ("kernel", lambda: kernel(libraries[-1], folder, cache)),
         )
