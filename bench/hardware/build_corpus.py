@@ -1,8 +1,8 @@
 """Compiles a corpus of kernels for `python -m sassay.machine.hardware`, without a GPU.
 
 Run `python -m bench.hardware.build_corpus FOLDER` in a checkout with Triton. The kernels are those
-of `examples/router` and `examples/machine`, for two architectures, and one for each matrix
-instruction.
+of `examples/router` and `examples/machine`, for two architectures, and one for each form of matrix
+instructions, of copies, and of the special function unit.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.hardware import copy_probes, matrix_probes
+from bench.hardware import (
+    copy_probes,
+    matrix_probes,
+    order_probes,
+    unit_probes,
+    wmma_probes,
+)
 from sassay.machine.hardware.words import WIDTHS
 
 if TYPE_CHECKING:
@@ -413,10 +419,27 @@ def write_probe(folder: Path, probe: matrix_probes.Probe) -> None:
     (folder / f"{probe.name}.toml").write_text(_toml(launch), encoding="utf-8")
 
 
-def write_copy(folder: Path, probe: copy_probes.CopyProbe) -> None:
-    """Writes a kernel of one tensor copy, with boxes over every edge of the tensor."""
-    (folder / f"{probe.name}.ptx").write_text(copy_probes.ptx(probe), encoding="utf-8")
-    (folder / f"{probe.name}.toml").write_text(_toml(copy_probes.launch(probe)), encoding="utf-8")
+def write_single(folder: Path, name: str, text: str, launch: Described) -> None:
+    """Writes a kernel that was not compiled, with its launch."""
+    (folder / f"{name}.ptx").write_text(text, encoding="utf-8")
+    (folder / f"{name}.toml").write_text(_toml(launch), encoding="utf-8")
+
+
+def write_singles(folder: Path) -> None:
+    """Writes all kernels of one instruction."""
+    for probe in matrix_probes.PROBES:
+        write_probe(folder, probe)
+    for copied in copy_probes.PROBES:
+        write_single(folder, copied.name, copy_probes.ptx(copied), copy_probes.launch(copied))
+    for bulk in copy_probes.BULK:
+        write_single(folder, bulk.name, copy_probes.bulk_ptx(bulk), copy_probes.bulk_launch(bulk))
+    for multiplied in wmma_probes.PROBES:
+        text, launch = wmma_probes.ptx(multiplied), wmma_probes.launch(multiplied, 500)
+        write_single(folder, multiplied.name, text, launch)
+    for unit in unit_probes.PROBES:
+        write_single(folder, unit.name, unit_probes.ptx(unit), unit_probes.launch(unit))
+    for name in order_probes.PROBES:
+        write_single(folder, name, order_probes.ptx(name), order_probes.launch(name))
 
 
 def main() -> None:
@@ -427,10 +450,7 @@ def main() -> None:
         for arch in kernel.archs:
             write_kernel(folder, kernel, arch)
             print(kernel.name or kernel.function, arch, flush=True)
-    for probe in matrix_probes.PROBES:
-        write_probe(folder, probe)
-    for copy in copy_probes.PROBES:
-        write_copy(folder, copy)
+    write_singles(folder)
 
 
 if __name__ == "__main__":

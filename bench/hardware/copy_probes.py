@@ -54,9 +54,9 @@ class CopyProbe:
         """Where boxes start, fastest dimension first: inside, over each edge, and outside."""
         steps: list[list[int]] = []
         for size, box in zip(self.shape, self.box, strict=True):
-            if self.what == "store":
-                # Boxes that do not meet, so that no order decides.
-                steps.append([-box, *range(-(box // 2), size, box)])
+            if self.what != "load":
+                # Boxes that do not meet, so that no order decides; none may start below zero.
+                steps.append([*range(0, size + box, box)])
             else:
                 steps.append(sorted({-box, -(box // 2), 0, size - box, size - box // 2, size}))
         return list(product(*steps[::-1]))
@@ -64,16 +64,135 @@ class CopyProbe:
 
 PROBES = (
     CopyProbe("load", "uint8", (256,), (64,)),
-    *(CopyProbe("load", "uint16", (40, 200), (16, span // 2), span) for span in (16, 32, 64, 128)),
+    *(
+        CopyProbe("load", "uint16", (40, 200), (16, max(span // 2, 16)), span)
+        for span in (16, 32, 64, 128)
+    ),
     CopyProbe("load", "float16", (40, 200), (16, 32), 64, fills=True),
     CopyProbe("load", "float32", (12, 20, 40), (4, 8, 32), 128),
     CopyProbe("load", "float32", (40, 40), (8, 32), 16, fills=True),
     CopyProbe("load", "float64", (24, 20), (8, 4), 32, fills=True),
     CopyProbe("load", "int64", (6, 8, 10, 24), (2, 4, 2, 8), 64),
     CopyProbe("load", "int32", (3, 4, 5, 6, 16), (2, 2, 2, 2, 8), 32),
-    *(CopyProbe("store", "uint16", (40, 200), (16, span // 2), span) for span in (16, 32, 64, 128)),
+    *(
+        CopyProbe("store", "uint16", (40, 200), (16, max(span // 2, 16)), span)
+        for span in (16, 32, 64, 128)
+    ),
     CopyProbe("store", "float32", (6, 10, 40), (4, 4, 16), 64),
+    *(
+        CopyProbe(how, dtype, (40, 64), (8, 16), 16)
+        for dtype, hows in (
+            ("uint32", ("add", "min", "max", "inc", "dec", "and", "or", "xor")),
+            ("int32", ("add", "min", "max")),
+            ("uint64", ("add", "min", "max", "and", "or", "xor")),
+            ("int64", ("min", "max")),
+            ("float16", ("add", "min", "max")),
+            ("float32", ("add",)),
+        )
+        for how in hows
+    ),
 )
+
+
+@dataclass(frozen=True)
+class BulkProbe:
+    """A plain bulk reduction into global memory.
+
+    Attributes:
+        how: Such as `add`.
+        kind: Type, as PTX names it.
+    """
+
+    how: str
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """Of the entry and of its file."""
+        return f"bulk_{self.how}_{self.kind}"
+
+    @property
+    def form(self) -> str:
+        """The operation, as PTX spells it."""
+        half = self.kind in {"f16", "bf16"} and self.how == "add"
+        return f"{self.how}{'.noftz' if half else ''}.{self.kind}"
+
+
+BULK = tuple(
+    BulkProbe(how, kind)
+    for kind, hows in (
+        ("u32", ("add", "min", "max", "inc", "dec")),
+        ("s32", ("add", "min", "max")),
+        ("u64", ("add", "min", "max")),
+        ("s64", ("min", "max")),
+        ("b32", ("and", "or", "xor")),
+        ("b64", ("and", "or", "xor")),
+        ("f16", ("add", "min", "max")),
+        ("bf16", ("add", "min", "max")),
+        ("f32", ("add",)),
+        ("f64", ("add",)),
+    )
+    for how in hows
+)
+_BULK_BYTES = 2048
+
+
+def bulk_ptx(probe: BulkProbe) -> str:
+    """The module of a reduction: each block brings 2048 bytes to its part of `out`."""
+    return (
+        HEADER
+        + f"""
+.visible .entry {probe.name}(.param .u64 x, .param .u64 out)
+.maxntid {THREADS}
+{{
+    .reg .pred %p<2>;
+    .reg .b32 %r<10>;
+    .reg .b64 %rd<4>;
+    .shared .align 16 .b8 tile[{_BULK_BYTES}];
+    mov.u32 %r0, %ctaid.x;
+    mov.u32 %r1, %tid.x;
+    mov.u32 %r2, tile;
+    mad.lo.u32 %r3, %r1, 16, %r2;
+    ld.param.u64 %rd0, [x];
+    mad.wide.u32 %rd0, %r0, {_BULK_BYTES}, %rd0;
+    mad.wide.u32 %rd2, %r1, 16, %rd0;
+    ld.param.u64 %rd1, [out];
+    mad.wide.u32 %rd1, %r0, {_BULK_BYTES}, %rd1;
+    ld.global.v4.b32 {{%r4, %r5, %r6, %r7}}, [%rd2];
+    st.shared.v4.b32 [%r3], {{%r4, %r5, %r6, %r7}};
+    fence.proxy.async.shared::cta;
+    bar.sync 0;
+    setp.eq.u32 %p0, %r1, 0;
+    @%p0 cp.reduce.async.bulk.global.shared::cta.bulk_group.{probe.form}
+        [%rd1], [%r2], {_BULK_BYTES};
+    @%p0 cp.async.bulk.commit_group;
+    @%p0 cp.async.bulk.wait_group 0;
+    ret;
+}}
+"""
+    )
+
+
+def bulk_launch(probe: BulkProbe) -> Described:
+    """Its launch, as `cases` reads it."""
+    blocks, bits = 40, int(probe.kind.lstrip("busf"))
+    shape = [blocks, _BULK_BYTES * 8 // bits]
+    seed = sum(map(ord, probe.name)) * 10
+    if "f" in probe.kind:
+        made = [
+            {"make": "mixed", "type": probe.kind, "shape": shape, "seed": seed + at}
+            for at in range(2)
+        ]
+    else:
+        kind = f"{'int' if probe.kind[0] == 's' else 'uint'}{bits}"
+        made = [{"make": kind, "shape": shape, "seed": seed + at} for at in range(2)]
+    return {
+        "entry": probe.name,
+        "grid": [blocks],
+        "block": [THREADS],
+        "arguments": made,
+        "results": [1],
+    }
 
 
 def ptx(probe: CopyProbe) -> str:

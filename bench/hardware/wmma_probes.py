@@ -99,7 +99,9 @@ def ptx(probe: WmmaProbe) -> str:
     layouts = {"a": probe.layouts[0], "b": probe.layouts[1], "c": "row", "d": "row"}
     for at, each in enumerate("abcd"):
         move = "store" if each == "d" else "load"
-        opcode = f"wmma.{move}.{each}.sync.aligned.{layouts[each]}.{shape}.global.{probe.kind(each)}"
+        opcode = (
+            f"wmma.{move}.{each}.sync.aligned.{layouts[each]}.{shape}.global.{probe.kind(each)}"
+        )
         held = "{" + ", ".join(f"%{each}{at}" for at in range(probe.registers(each))) + "}"
         pair = f"[%rd{at}], {held}" if each == "d" else f"{held}, [%rd{at}]"
         if each == "d":

@@ -117,7 +117,6 @@ def test_a_missing_wait_for_products() -> None:
 @pytest.mark.parametrize(
     ("name", "fence"),
     [
-        ("matmul_bf16", "fence.proxy.async.shared::cta;"),
         ("matmul_descriptors", "fence.proxy.async.shared::cta;"),
         ("prefill_attention_kernel", "fence.proxy.async.shared::cta;"),
         ("matmul_bf16", "wgmma.fence.sync.aligned;"),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _TINY = np.float32(2.0**-126)
 _HUGE = np.float32(2.0**126)
 _UP = np.float32(2.0**24)
+_NEGATIVE64 = np.uint64(0xFFF8 << 48).view(np.float64)
+"""What ptxas gives for roots of negative doubles."""
 _TINY64, _UP64 = np.float64(2.0**-1022), np.float64(2.0**54)
 
 
@@ -101,7 +103,7 @@ def _rsqrt64(value: Array) -> Array:
     slope = r.fma64(rest, slope, half)
     found = r.fma64(slope, first * rest, first)
     found = np.where(small, found * np.float64(2.0**27), found)
-    found = np.where(value < 0, np.float64(np.nan), found)
+    found = np.where(value < 0, _NEGATIVE64, np.where(np.isnan(value), np.float64(np.nan), found))
     # Zeros and infinities: no step refines those.
     plain = (value != 0) & np.isfinite(value)
     return np.where(plain | np.isnan(value), found, DOUBLE["rsqrt"](value))

@@ -20,6 +20,7 @@ from sassay.machine.async_copy.regions import (
     shared_chunks,
     stretch,
     window_of,
+    window_to,
 )
 from sassay.machine.async_copy.tensor_map import MAP_BYTES, Map, field_place
 from sassay.machine.errors import MissingForm
@@ -190,7 +191,7 @@ def _tensor_store(opcode: str, binder: Binder, operands: list[Operand], rank: in
             found = map_at(lanes, memory, place, active, rank)
             chunks = box_bytes(found) // CHUNK
             data = shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
-            window = window_of(lanes, memory, found, where_to)
+            window = window_to(lanes, memory, found, where_to)
             if window is not None:
                 memory.contents.scatter(window, data)
 

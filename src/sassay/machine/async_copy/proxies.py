@@ -1,9 +1,9 @@
 """The asynchronous proxy: what of shared memory it may read.
 
-Bulk copies and `wgmma` reach shared memory by another way than loads, stores and `cp.async`. What
-these wrote they only find after `fence.proxy.async`, run by a thread that wrote it, or by one that
-a barrier puts after who did. Looked for where races are. Source: PTX ISA, "Proxies", "membar,
-fence".
+Bulk copies and `wgmma` reach shared memory by another way than loads and stores. What these wrote
+they only find after `fence.proxy.async`, run by a thread that wrote it, or by one that a barrier
+puts after who did. What `cp.async` wrote is left out: compilers do without. Looked for where races
+are. Source: PTX ISA, "Proxies", "membar, fence".
 """
 
 from __future__ import annotations

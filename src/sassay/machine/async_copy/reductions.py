@@ -20,7 +20,7 @@ from sassay.machine.async_copy.regions import (
     map_at,
     shared_chunks,
     stretch,
-    window_of,
+    window_to,
 )
 from sassay.machine.atomics import update_of
 from sassay.machine.errors import MissingForm
@@ -112,7 +112,7 @@ def _tensor(binder: Binder, operands: list[Operand], rank: int, how: str) -> Low
                 raise TrapError("tensor-map", message, active, lanes)
             chunks = box_bytes(found) // CHUNK
             data = shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
-            window = window_of(lanes, memory, found, where_to)
+            window = window_to(lanes, memory, found, where_to)
             if window is not None:
                 _combine(window, data, kind, update)
 

@@ -98,6 +98,18 @@ def _overlap(lanes: Lanes, found: Map, start: list[int]) -> tuple[list[slice], l
     return box[::-1], tensor[::-1]
 
 
+def window_to(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Window | None:
+    """As `window_of`, for a copy into a tensor.
+
+    Raises:
+        TrapError: It starts below zero: an H100 calls that an illegal instruction.
+    """
+    if min(start) < 0:
+        message = f"a tensor copy out of shared memory to coordinate {min(start)}"
+        raise TrapError("out-of-bounds", message, None, lanes)
+    return window_of(lanes, memory, found, start)
+
+
 def window_of(lanes: Lanes, memory: Memory, found: Map, start: list[int]) -> Window | None:
     """The part of a box that lies in the tensor, None if none does."""
     overlap = _overlap(lanes, found, start)

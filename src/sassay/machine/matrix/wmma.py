@@ -1,8 +1,8 @@
 """`wmma`, lowered: loads and stores of matrices by a warp, and their products.
 
 Which element lies where in a fragment is not specified, so programs cannot depend on it: here
-element `i` of a matrix, row by row, lies in lane `i mod 32`. A product is computed as the `mma` of
-the same k that ptxas makes of it. Source: PTX ISA, "Warp-level Matrix Instructions: wmma.load,
+element `i` of a matrix, row by row, lies in lane `i mod 32`. A product is computed as those of
+`mma` that ptxas makes of it. Source: PTX ISA, "Warp-level Matrix Instructions: wmma.load,
 wmma.store, wmma.mma".
 """
 
@@ -244,7 +244,9 @@ def _multiply(
     alike = a == b and result == given
     if not alike or shape not in _SHAPES.get(a, ()) or result not in _RESULTS[a]:
         raise MissingForm(opcode)
-    rule = Product(shape[2], result, a, b, saturates=saturates).prepare(gpu)
+    # ptxas makes two products of four of each one of eight in tf32.
+    step = 4 if a == "tf32" else shape[2]
+    rule = Product(step, result, a, b, saturates=saturates).prepare(gpu)
     groups = [binder.items(each) for each in operands]
     names = (("d", result), ("a", a), ("b", b), ("c", given))
     d, *sources = (_fragment(which, shape, kind) for which, kind in names)
@@ -268,8 +270,11 @@ def _multiply(
                 for fragment, group in zip(sources, words, strict=True)
             )
             left = np.ascontiguousarray(first.transpose(1, 0, 2))[:, :, None]
-            total = rule.multiply(rule.factor(left, a), rule.factor(second[:, None], b), sums)
-            found.append(d.spread(total))
+            for at in range(0, shape[2], step):
+                part = slice(at, at + step)
+                one, two = rule.factor(left[part], a), rule.factor(second[part, None], b)
+                sums = rule.multiply(one, two, sums)
+            found.append(d.spread(sums))
         for store, pieces in zip(stores, zip(*found, strict=True), strict=True):
             store(lanes, np.concatenate(pieces).reshape(lanes.shape), where)
 

@@ -295,7 +295,7 @@ def special(form: Modifiers, kind: str) -> Kernel:
             return measured(_by_words(found, kind))
     doubles = unit.double(base, ftz=ftz) if kind == "f64" else None
     if doubles is not None:
-        return measured(finished(doubles, kind, 1, label="modelled"))
+        return measured(Kernel(doubles, (kind,), (kind,), "modelled"))
     raise form.missing()
 
 
