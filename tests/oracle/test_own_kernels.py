@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from tests.oracle import nvidia_tools as nvidia
+from tests.oracle import tiers
 from tests.oracle.compare import Oracle, Tally, check
 from tests.oracle.full import shown
 from tests.oracle.triton_kernels import ARCHS, VARIANTS, compile_all
@@ -58,6 +59,14 @@ def test_sass_and_resources_equal_nvidias_tools(
     assert tally.kernels == tally.resources == tally.cubins == len(entries)
     assert tally.unreadable == 0
     assert tally.instructions > 5000
+
+
+def test_tiers_by_words_equal_tiers_by_text(entries: dict[str, tuple[Path, Document]]) -> None:
+    paths = [cubin for cubin, kernel in entries.values() if kernel["arch"] == "sm_90a"]
+    with Disassembler(None) as tool:
+        found = tiers.compare(paths, tool, most=8)["sm_90a"]
+    assert found.told.total() >= 3
+    assert found.wrong == []
 
 
 def test_ptx_equals_another_count(entries: dict[str, tuple[Path, Document]]) -> None:
