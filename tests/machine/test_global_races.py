@@ -7,6 +7,7 @@ import pytest
 from tests.machine.harness import entry
 
 from sassay.machine import Launch, Program, load_program
+from sassay.machine.reads import first_read
 from sassay.machine.watched import Watched, run_watched
 
 _HEAD = """
@@ -139,6 +140,17 @@ def test_an_output_is_read_before_it_is_written() -> None:
     assert later.trap.block == (2, 0, 0)
     given = run_watched(program, launch, empty={0: np.ones(1024, np.bool_)})
     assert given.trap is None
+
+
+def test_the_instruction_that_reads_a_byte_first() -> None:
+    program = _program("@%p2 ld.global.u32 %r8, [%d4];\nld.global.u32 %r9, [%d6];")
+    launch = Launch(2, 64, [np.zeros(256, np.uint32), np.zeros(64, np.uint32)])
+    first, second = (first_read(program, launch, 0, byte) for byte in (0, 4 * 32 + 3))
+    assert first is not None
+    assert second is not None
+    assert second.place.line == first.place.line + 1
+    assert first_read(program, launch, 0, 4 * 128) is None
+    assert first_read(program, launch, 1, 0) is None
 
 
 def test_what_a_launch_writes_is_known_after_it() -> None:

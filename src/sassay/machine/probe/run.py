@@ -37,7 +37,7 @@ _LOOKED = 8
 _WORTH: dict[Label, str] = {
     "exact": "IEEE 754 decides every bit, so a GPU has the same rates on these rows",
     "modelled": "what IEEE 754 leaves open is computed as the GPU did that the machine's models "
-    "were measured on: it has the same rates on these rows, but for what stands for a library",
+    "were measured on: it has the same rates on these rows",
     "approximate": "some instructions are computed in double precision and rounded; a GPU may "
     "round otherwise, so its rates on these rows may differ",
 }
@@ -129,12 +129,20 @@ class _Runner:
             label=self._label,
             labels=self._labels,
             forms=dict(sorted(self._forms.items())),
-            worth=_WORTH[worst(self._labels.values())],
+            worth=_WORTH[worst(self._labels.values())] + self._library(),
             races=tuple(races),
             numeric=self._numeric(),
             verdict=Verdict.FAIL if broken else Verdict.PASS,
             broken=broken,
         )
+
+    def _library(self) -> str:
+        """What a product that stands for a library's takes away from that."""
+        steps = (*self._spec.left.steps, *self._spec.right.steps)
+        product = next((step for step in steps if isinstance(step, Linear)), None)
+        if product is None:
+            return ""
+        return f"; {product.out} stands for a library's product, which may round otherwise"
 
     def _look(self) -> list[RaceFound]:
         """Looks closely at a few rows: reads of what nobody wrote, races.
