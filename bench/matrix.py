@@ -1,4 +1,4 @@
-"""Measures matrix kernels on the PTX machine: 512-cubed products and attention.
+"""Measures matrix kernels on the PTX machine, by numbers and by expressions: products, attention.
 
 Run `python -m bench.matrix` in a checkout with Triton. Seconds of processor time, since other
 programs of the computer do not count.
@@ -17,6 +17,7 @@ from bench.hardware import build_corpus
 from bench.hardware.build_corpus import bf16, value, zeros
 from sassay.machine import Launch, load_program, run
 from sassay.machine.hardware.cases import make
+from sassay.machine.symbolic import run_symbolic
 
 ROUNDS = 3
 
@@ -27,6 +28,18 @@ def workloads() -> list[tuple[str, build_corpus.Kernel, int]]:
     size = 512
     product = replace(
         named["matmul_bf16"],
+        arguments=[
+            bf16(size, size),
+            bf16(size, size, seed=2),
+            zeros("uint16", size, size),
+            *[value(size)] * 6,
+        ],
+    )
+    size = 64
+    small = replace(
+        product,
+        constants={"TILE_M": size, "TILE_N": size, "TILE_K": 32},
+        grid=(1, 1),
         arguments=[
             bf16(size, size),
             bf16(size, size, seed=2),
@@ -48,6 +61,8 @@ def workloads() -> list[tuple[str, build_corpus.Kernel, int]]:
         ],
     )
     return [
+        ("64-cubed bf16, one tile, mma (sm_80)", small, 80),
+        ("64-cubed bf16, one tile, wgmma (sm_90)", small, 90),
         ("512-cubed bf16, mma (sm_80)", product, 80),
         ("512-cubed bf16, wgmma (sm_90)", product, 90),
         ("512-cubed bf16, wgmma and tensor copies", named["matmul_descriptors"], 90),
@@ -79,7 +94,12 @@ def main() -> None:
             taken.append(time.process_time() - started)
             if result.trap is not None:
                 raise SystemExit(str(result.trap))
-        print(f"{name}: {statistics.median(taken):.2f} s")
+        started = time.process_time()
+        proof = run_symbolic(program, launch)
+        symbolic = time.process_time() - started
+        if proof.trap is not None:
+            raise SystemExit(str(proof.trap))
+        print(f"{name}: {statistics.median(taken):.2f} s, on symbols {symbolic:.2f} s", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak {peak:.0f} MB")
 
