@@ -103,10 +103,10 @@ def _rsqrt64(value: Array) -> Array:
     slope = r.fma64(rest, slope, half)
     found = r.fma64(slope, first * rest, first)
     found = np.where(small, found * np.float64(2.0**27), found)
-    found = np.where(value < 0, _NEGATIVE64, np.where(np.isnan(value), np.float64(np.nan), found))
     # Zeros and infinities: no step refines those.
     plain = (value != 0) & np.isfinite(value)
-    return np.where(plain | np.isnan(value), found, DOUBLE["rsqrt"](value))
+    found = np.where(plain, found, DOUBLE["rsqrt"](value))
+    return np.where(np.isnan(value), np.float64(np.nan), np.where(value < 0, _NEGATIVE64, found))
 
 
 _HALVES = ("ex2.approx.f16", "ex2.approx.ftz.bf16", "tanh.approx.f16", "tanh.approx.bf16")
