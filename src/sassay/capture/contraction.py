@@ -183,7 +183,7 @@ def _order(found: Association) -> tuple[str, ...]:
     if found.by_shape:
         lines.append("told by the shapes of sums: no line table tells their terms apart")
     elif found.checked:
-        lines.append(f"{found.checked} operations have the operands that the PTX gives them")
+        lines.append(f"{found.checked} sums and products have the operands that the PTX gives them")
     return tuple(lines)
 
 

@@ -87,7 +87,10 @@ _SPELLED = 12
 """Terms of a sum that is spelled out."""
 _LEAST = 3
 """Terms of a sum that has more than one order."""
-_MAX_TREES = 2_000
+_MOST_ABOVE = 64
+"""Sums around an operation that are looked at."""
+_MOST_FAILED = 500
+"""Operations that may differ for a sum to be looked for in another order."""
 _ADDS = frozenset({Does.SUM, Does.FUSED})
 
 
@@ -164,58 +167,62 @@ class _Check:
                     failed[place] = stands
         if not failed:
             return Association(Order.KEPT, checked)
-        found, explained = self._reassociated(failed)
+        found: tuple[Reassociated, ...] = ()
+        explained = frozenset[int]()
+        if len(failed) <= _MOST_FAILED:
+            found, explained = self._reassociated(failed)
         left = {place: stands for place, stands in failed.items() if place not in explained}
-        if found:
-            return Association(Order.REASSOCIATED, checked, found, _reasons(self._sass, left))
-        return Association(Order.UNKNOWN, checked, reasons=_reasons(self._sass, left))
+        order = Order.REASSOCIATED if found else Order.UNKNOWN if left else Order.KEPT
+        return Association(order, checked, found, _reasons(self._sass, left))
 
     def _reassociated(
         self, failed: dict[int, Stands]
     ) -> tuple[tuple[Reassociated, ...], frozenset[int]]:
-        """The sums that are added in another order, and the operations which that explains."""
+        """The sums that are added in another order, and the operations which that explains.
+
+        Of a sum the smallest part is told that has the same terms in both layers.
+        """
         found: list[Reassociated] = []
         explained: set[int] = set()
-        for root in self._roots(failed):
-            given = sass_tree(self._sass, root)
-            if given is None or len(given.terms) < _LEAST:
+        users = self._users()
+        for place in failed:
+            if self._sass.does[place] not in _ADDS or place in explained:
                 continue
-            for claim in self._matcher.claim(root):
-                wanted = ptx_tree(self._ptx, claim) if self._ptx.adds(claim) else None
-                if wanted is None or wanted.precision != given.precision:
-                    continue
-                pairs = pairing(self._matcher, given, wanted)
-                if pairs is not None:
+            for root in _above(place, users):
+                pair = self._same_terms(root)
+                if pair is not None:
+                    given, wanted, numbers = pair
                     explained.update(given.nodes)
-                    if canonical(given.shape, pairs) != canonical(wanted.shape, _plain(wanted)):
-                        found.append(self._told(given, wanted, pairs))
+                    if canonical(given.shape, numbers) != canonical(wanted.shape, _plain(wanted)):
+                        found.append(self._told(given, wanted, numbers))
                     break
-        found.sort(key=lambda each: (-each.terms, str(each.location), each.ptx))
+        found.sort(key=lambda each: (-each.terms, str(each.location), each.ptx, each.sass))
         return tuple(found), frozenset(explained)
 
-    def _roots(self, failed: dict[int, Stands]) -> list[int]:
-        """The last additions of the sums that failed operations are part of."""
-        users: dict[int, list[int]] = {}
+    def _same_terms(self, root: int) -> tuple[SassTree, PtxTree, dict[int, int]] | None:
+        """A sum of SASS, the one of the PTX of the same terms, and which term is which."""
+        given = sass_tree(self._sass, root)
+        if given is None or len(given.terms) < _LEAST:
+            return None
+        for claim in self._matcher.claim(root):
+            wanted = ptx_tree(self._ptx, claim) if self._ptx.adds(claim) else None
+            if wanted is None or wanted.precision != given.precision:
+                continue
+            numbers = pairing(self._matcher, given, wanted)
+            if numbers is not None:
+                return given, wanted, numbers
+        return None
+
+    def _users(self) -> dict[int, list[int]]:
+        """For each addition of SASS those that add its result."""
+        found: dict[int, list[int]] = {}
         for place, does in enumerate(self._sass.does):
             if does in _ADDS and is_sum(self._sass, place):
                 kind, operands, _ = self._matcher.operands(place)
                 for writers in operands[2:] if kind == Does.FUSED else operands:
                     for value in writers:
-                        users.setdefault(value, []).append(place)
-        last: set[int] = set()
-        seen: set[int] = set()
-        todo = [place for place in failed if self._sass.does[place] in _ADDS]
-        while todo:
-            place = todo.pop()
-            if place in seen:
-                continue
-            seen.add(place)
-            above = users.get(place, ())
-            todo += above
-            if not above:
-                last.add(place)
-        # In a loop every addition has another behind it.
-        return sorted(last or seen)[:_MAX_TREES]
+                        found.setdefault(value, []).append(place)
+        return found
 
     def _told(self, given: SassTree, wanted: PtxTree, pairs: dict[int, int]) -> Reassociated:
         chain = self._places.chain(wanted.nodes[0]) if self._places is not None else ()
@@ -228,6 +235,15 @@ class _Check:
             spelled(given.shape, pairs) if short else "",
             location,
         )
+
+
+def _above(place: int, users: dict[int, list[int]]) -> list[int]:
+    """An addition and those whose sums it is part of, nearest first."""
+    found = [place]
+    for each in found:
+        if len(found) < _MOST_ABOVE:
+            found += [user for user in users.get(each, ()) if user not in found]
+    return found
 
 
 def _plain(tree: PtxTree) -> dict[int, int]:

@@ -13,7 +13,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sassay.isa.contraction.ptx_values import ARITHMETIC, CONSTANT
+from sassay.isa.contraction.ptx_values import ARITHMETIC, CONSTANT, WIDENS
 from sassay.isa.contraction.reaching import ENTRY
 from sassay.isa.contraction.sass_forms import Does, is_matrix
 
@@ -224,6 +224,8 @@ class Matcher:
         if self._claimed(value, sources, calculates=calculates, moves=moved is not None):
             return True
         if does == Does.MOVE:
+            if self._widened(value, sources):
+                return False
             moved = self._sass.moved(value)
             if not moved:
                 return self._number(sources)
@@ -233,6 +235,12 @@ class Matcher:
                 return any(self._fit(each, sources, set(asked)) for each in rest)
             return bool(rest) and all(self._fit(each, sources, asked) for each in rest)
         return self._loaded(value, sources)
+
+    def _widened(self, value: int, sources: Sources) -> bool:
+        """Whether a value is one element that the PTX widens, and the source is another one."""
+        return any(WIDENS.match(self._ptx.opcodes[claim]) for claim in self.claim(value)) and any(
+            each >= 0 and WIDENS.match(self._ptx.opcodes[each]) for each in sources
+        )
 
     def _claimed(self, value: int, sources: Sources, *, calculates: bool, moves: bool) -> bool:
         """Whether a value is said to be one of the sources, and may be."""

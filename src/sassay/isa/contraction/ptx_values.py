@@ -26,9 +26,9 @@ _ADDITIONS = frozenset({"add", "sub", "fma", "mad"})
 
 _NAME = re.compile(r"[%A-Za-z_$][\w$]*+(?!\.[xyzw]\b)", re.ASCII)
 _NUMBER = re.compile(r"-?\d", re.ASCII)
-_WIDENS = re.compile(
-    r"cvt(?:\.ftz)?\.(?:f(?:32|64)\.(?:bf16|f16|f32)|[usb]\d+\.[usb]\d+)", re.ASCII
-)
+WIDENS = re.compile(r"cvt(?:\.ftz)?(?:\.sat)?\.f(?:32|64)\.(?:bf16|f16|f32)", re.ASCII)
+"""Conversions that round nothing; ptxas makes `.sat` part of the operation before."""
+_RESIZES = re.compile(r"cvt\.[usb]\d+\.[usb]\d+", re.ASCII)
 _MOVES = frozenset({"mov", "selp", "slct", "neg", "abs", "prmt"})
 _BITS = frozenset({"shl.b32", "and.b32", "shf.l.wrap.b32"})
 """How front ends widen BF16: no arithmetic on a value either."""
@@ -163,7 +163,12 @@ class PtxValues:
         head = opcode.partition(".")[0]
         if opcode.startswith(("ld.param", "ld.const")):
             yield CONSTANT
-        elif head in _MOVES or opcode in _BITS or _WIDENS.fullmatch(opcode):
+        elif (
+            head in _MOVES
+            or opcode in _BITS
+            or WIDENS.fullmatch(opcode)
+            or _RESIZES.fullmatch(opcode)
+        ):
             text = self._inputs[place]
             if _NUMBER.search(_NAME.sub("", text)):
                 yield CONSTANT

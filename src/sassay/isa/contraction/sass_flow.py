@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.isa.contraction.reaching import Blocks
+from sassay.isa.contraction.reaching import ENTRY, Blocks, Reaching
 from sassay.isa.sass.branches import branch_targets
 
 if TYPE_CHECKING:
@@ -50,33 +50,37 @@ class SassFlow:
         heads = [name.partition(".")[0] for name in decoded.names]
         flow = np.array([head in _FLOW for head in heads], bool)
         places = np.flatnonzero(flow[decoded.opcodes])
-        # Instructions that meet at a barrier go on where it was set to.
         barriers: dict[int, list[int]] = {}
+        meets: dict[int, int] = {}
         waits: list[tuple[int, int]] = []
         targets = branch_targets(words, places, arch).tolist()
         for place, target in zip(places.tolist(), targets, strict=True):
             name = decoded.names[decoded.opcodes[place]]
             barrier = int(words[place, 0]) >> _BARRIER & 0xF
             if name.startswith("BSSY"):
-                barriers.setdefault(barrier, []).append(target)
+                barriers.setdefault(barrier, []).append(place)
+                meets[place] = target
             elif name.startswith("BSYNC"):
                 waits.append((place, barrier))
             else:
                 self._take(place, name, target)
-        self._jumps += [
-            (place, target)
-            for place, barrier in waits
-            for target in barriers.get(barrier, ())
-            if 0 <= target < len(words)
-        ]
-        first = {0, *(target for _, target in (*self._jumps, *self._called))}
+        first = {0, *(target for _, target in (*self._jumps, *self._called)), *meets.values()}
         first.update(place + 1 for place in places.tolist())
-        ordered = sorted(each for each in first if each < len(words))
+        ordered = sorted(each for each in first if 0 <= each < len(words))
         self._jumps += [(at - 1, at) for at in ordered if at and at - 1 not in self._stops]
         self.blocks = Blocks(ordered, self._jumps)
         self.calls = self._subroutines()
-        if len(self.calls) < len(self._called):
-            self.blocks = Blocks(ordered, self._jumps)
+        self.blocks = Blocks(ordered, self._jumps)
+        # Threads that wait for each other go on where the barrier was set to.
+        setting = Reaching(self.blocks, barriers, guards, len(words))
+        met = [
+            (place, meets[setter])
+            for place, barrier in waits
+            for setter in setting.before(place, barrier)
+            if setter != ENTRY and 0 <= meets[setter] < len(words)
+        ]
+        if met:
+            self.blocks = Blocks(ordered, self._jumps + met)
 
     def _take(self, place: int, name: str, target: int) -> None:
         """One instruction that ends a block."""
