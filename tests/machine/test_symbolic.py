@@ -380,3 +380,30 @@ def test_equal_hashes_mean_equal_bits(bodies: list[str], seed: int) -> None:
         assert names is not None
         for name, number in zip(names.tolist(), numbers.tolist(), strict=True):
             assert found.setdefault(name, number) == number
+
+
+GATHER = """
+ld.param.u64 %d0, [p0]; ld.param.u64 %d1, [p1]; ld.param.u64 %d2, [p2]; mov.u32 %r0, %tid.x;
+mul.wide.u32 %d3, %r0, 4; add.s64 %d4, %d0, %d3; ld.global.f32 %r1, [%d4];
+{index} mul.wide.u32 %d5, %r2, 4; add.s64 %d6, %d1, %d5; ld.global.f32 %r3, [%d6];
+add.s64 %d7, %d2, %d3; st.global.f32 [%d7], %r3; ret;
+"""
+
+
+def test_a_gather_that_floats_decide_is_an_operation_on_address_and_memory() -> None:
+    index = "setp.gt.f32 %p0, %r1, 0f00000000; selp.u32 %r2, 3, 1, %p0;"
+
+    def gathered(index: str, table: str = "table") -> Array:
+        arrays = [np.zeros(32, np.float32) for _ in range(3)]
+        result = symbolic(GATHER.format(index=index), list(arrays), leaves={1: Leaf(table)})
+        (caveat,) = result.caveats
+        assert caveat.kind == "assumption"
+        assert caveat.instruction.startswith("ld.global.f32 %r3")
+        return hashes(result)
+
+    wanted = gathered(index)
+    assert len(set(wanted.tolist())) == 32
+    assert (gathered(index) == wanted).all()
+    other = index.replace("3, 1", "2, 1")
+    assert not (gathered(other) == wanted).any()
+    assert not (gathered(index, "another table") == wanted).any()

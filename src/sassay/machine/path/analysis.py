@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 NUMERIC_PATH = "numeric_path"
 """Fact: the digest of a kernel's numeric path, or `unknown`; its lines say what it is."""
 
-VERSION = "7"
+VERSION = "8"
 """Of this analysis; answers of another one are not used."""
 
 _APPROXIMATE = ("approx", "full")

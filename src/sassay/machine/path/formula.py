@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _INFIX = {"add": ("+", 1), "sub": ("-", 1), "mul": ("*", 2), "div": ("/", 2)}
 _COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-_NAMED = {"ex2": "exp2", "lg2": "log2"}
+_NAMED = {"ex2": "exp2", "lg2": "log2", "select-from": "gathered"}
 _SIZES = {"f64": 53, "f32": 24, "tf32": 11, "f16": 11, "bf16": 8, "e4m3": 4, "e5m2": 3}
 _HALF_ARITHMETIC = frozenset({"add", "sub", "mul", "fma"})
 _ATOM = 9
@@ -253,7 +253,9 @@ class Formulas:
             return f"{to or rest[-2]}({self._texts[id(operands[0])][0]})", _ATOM
         if base == "setp" and rest[0] in _COMPARE and len(operands) == 2:
             return self._infix(_COMPARE[rest[0]], 0, *operands), 0
-        inner = ", ".join(self._texts[id(each)][0] for each in operands)
+        # Of a gather that floats decide only the address tells something.
+        shown = operands[:1] if base == "select-from" else operands
+        inner = ", ".join(self._texts[id(each)][0] for each in shown)
         return f"{_NAMED.get(base, base)}{mark}({inner})", _ATOM
 
     def _dot_text(self, dot: Dot) -> str:

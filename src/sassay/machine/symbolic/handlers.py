@@ -9,24 +9,23 @@ import numpy as np
 from sassay.machine import warp
 from sassay.machine.access import split_access
 from sassay.machine.async_copy.mbarrier import in_shared
-from sassay.machine.atomics import chosen, turns
 from sassay.machine.errors import UnsupportedInstruction
 from sassay.machine.instructions import IGNORED
 from sassay.machine.program import SINK_SLOT
 from sassay.machine.symbolic import hashing
+from sassay.machine.symbolic.atomics import bind_atomic
 from sassay.machine.symbolic.compute import compute, extend
 from sassay.machine.symbolic.lanes import DependsOnDataError
 from sassay.machine.symbolic.matrix import bind_mma, bind_wgmma
 from sassay.machine.symbolic.names import canonical
-from sassay.machine.symbolic.symbol import Piece, Symbol, negate, select_words
+from sassay.machine.symbolic.symbol import Piece, Symbol, select_words
 from sassay.machine.tiles import spots
 from sassay.machine.types import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sassay.machine.memory import Part
-    from sassay.machine.program import Op, Program, Source
+    from sassay.machine.program import Op, Program
     from sassay.machine.symbolic.lanes import SymbolicLanes
     from sassay.machine.symbolic.memory import SymbolicMemory
     from sassay.machine.symbolic.notes import Notes
@@ -67,14 +66,17 @@ def refuse_unfollowed(program: Program) -> None:
 class Handlers:
     """The operations of a program, bound to symbols; each is bound when it first runs."""
 
-    def __init__(self, program: Program, notes: Notes, *, folds: bool) -> None:
+    def __init__(self, program: Program, notes: Notes, *, folds: bool, whole: int) -> None:
         """Binds nothing yet.
 
         Args:
             program: Whose operations they are.
             notes: Takes what the run should say.
             folds: Approximate instructions are computed where their sources are known.
+            whole: What integer arguments taint, as in `Symbol`: if an address depends on these,
+                the run starts again with their content as numbers.
         """
+        self._whole = whole
         self._program = program
         self._widths = program.widths
         self._notes = notes
@@ -99,8 +101,8 @@ class Handlers:
             "ld": self._load,
             "ldu": self._load,
             "st": self._store,
-            "atom": self._atomic,
-            "red": self._atomic,
+            "atom": lambda op: bind_atomic(op, self._notes, self._widths),
+            "red": lambda op: bind_atomic(op, self._notes, self._widths),
             "shfl": self._shuffle,
             "vote": self._vote,
             "redux": self._reduce,
@@ -171,8 +173,7 @@ class Handlers:
                 op.run(lanes, memory.bytes, where)
                 return
             sources = [
-                _seen(lanes, source, width)
-                for source, width in zip(op.sources, widths, strict=True)
+                lanes.seen(source, width) for source, width in zip(op.sources, widths, strict=True)
             ]
             found = compute(op, sources, bits, folds=self._folds)
             for slot, value in zip(op.targets, found, strict=True):
@@ -185,7 +186,7 @@ class Handlers:
         def run(lanes: SymbolicLanes, _memory: SymbolicMemory, where: Array | None) -> None:
             for source, slot in zip(op.sources, op.targets, strict=True):
                 kind = TYPES[source.kind]
-                value = _seen(lanes, source, kind.bits)
+                value = lanes.seen(source, kind.bits)
                 if slot != SINK_SLOT:
                     bits = self._widths[slot]
                     signed = kind.dtype.kind == "i"
@@ -211,7 +212,7 @@ class Handlers:
 
     def _pack(self, op: Op) -> Handler:
         def run(lanes: SymbolicLanes, _memory: SymbolicMemory, where: Array | None) -> None:
-            parts = [_seen(lanes, each, TYPES[each.kind].bits) for each in op.sources]
+            parts = [lanes.seen(each, TYPES[each.kind].bits) for each in op.sources]
             unit = min(each.unit for each in parts)
             pieces = tuple(piece for each in parts for piece in each.cut(unit).pieces)
             taint = 0
@@ -226,7 +227,7 @@ class Handlers:
     def _unpack(self, op: Op) -> Handler:
         def run(lanes: SymbolicLanes, _memory: SymbolicMemory, where: Array | None) -> None:
             (source,) = op.sources
-            value = _seen(lanes, source, TYPES[source.kind].bits)
+            value = lanes.seen(source, TYPES[source.kind].bits)
             width = value.bits // len(op.targets)
             cut = value.cut(width)
             each = width // cut.unit
@@ -248,7 +249,13 @@ class Handlers:
 
         def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
             active = lanes.running(where)
-            address = lanes.address(op.sources[0])
+            try:
+                address = lanes.address(op.sources[0])
+            except DependsOnDataError as error:
+                if space != "global" or error.taint & self._whole or not error.taint:
+                    raise
+                self._select(op, lanes, memory, where)
+                return
             parts = memory.locate(lanes, space, address, width * count, active)
             if lanes.condition is None and all(memory.overlay(part) is None for part in parts):
                 op.run(lanes, memory.bytes, where)
@@ -263,6 +270,29 @@ class Handlers:
 
         return run
 
+    def _select(
+        self, op: Op, lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None
+    ) -> None:
+        """A load from where floats decide: an operation on the address and all global memory.
+
+        Equal addresses in equal memory hold equal bits, whichever they are.
+        """
+        _, left, kind = split_access(op.form)
+        width, signed = TYPES[kind].bits, TYPES[kind].dtype.kind == "i"
+        self._notes.add("assumption", "where it reads depends on data: taken to be inside", op)
+        place = lanes.source(op.sources[0])
+        state = memory.global_state()
+        offset = hashing.constant(np.full((1, 1), op.sources[0].offset, np.uint64))
+        taint = place.taint
+        for each in memory.overlays.values():
+            taint |= each.taint
+        for at, slot in enumerate(op.targets):
+            name = hashing.name_hash(f"select-from.{'.'.join(left) or 'one'}.{at}.b{width}")
+            found = hashing.operation(name, [place.one().hashed(), offset, state])
+            if slot != SINK_SLOT:
+                word = Symbol((Piece(width, found),), taint)
+                lanes.put_symbol(slot, extend(word, self._widths[slot], signed=signed), where)
+
     def _store(self, op: Op) -> Handler:
         space, left, kind = split_access(op.form)
         count = _COUNTS.get(left[0], 1) if left else 1
@@ -272,7 +302,7 @@ class Handlers:
             active = lanes.running(where)
             address = lanes.address(op.sources[0])
             parts = memory.locate(lanes, space, address, width * count, active)
-            words = [_seen(lanes, each, width * 8) for each in op.sources[1:]]
+            words = [lanes.seen(each, width * 8) for each in op.sources[1:]]
             if lanes.condition is not None:
                 old = memory.read(lanes, parts, width, count)
                 condition = lanes.condition
@@ -292,86 +322,6 @@ class Handlers:
             self._notes.stored(lanes, memory, parts, width * count)
 
         return run
-
-    def _atomic(self, op: Op) -> Handler:
-        space, left, kind = split_access(op.form)
-        how = next(each for each in left if each != "noftz")
-        width = TYPES[kind].dtype.itemsize
-        returns = op.base == "atom" and op.targets[0] != SINK_SLOT
-        name = hashing.name_hash(canonical(op.form))
-
-        def run(lanes: SymbolicLanes, memory: SymbolicMemory, where: Array | None) -> None:
-            if lanes.condition is not None:
-                raise DependsOnDataError(lanes.condition.taint, "an atomic")
-            active = lanes.running(where)
-            address = lanes.address(op.sources[0])
-            parts = memory.locate(lanes, space, address, width, active)
-            self._notes.stored(lanes, memory, parts, width)
-            values = [_seen(lanes, each, width * 8) for each in op.sources[1:]]
-            cells = memory.read(lanes, parts, width, 1)[0]
-            if all(each.fixed for each in (*values, cells)):
-                op.run(lanes, memory.bytes, where)
-                for part in parts:
-                    over = memory.overlay(part)
-                    if over is not None:
-                        over.mark_known(part.offsets, width, part.where)
-                return
-            taint = cells.taint
-            for each in values:
-                taint |= each.taint
-            if how in {"exch", "cas"}:
-                raise DependsOnDataError(taint, "an atomic exchange")
-            ordered = TYPES[kind].kind == "f" and how == "add"
-            if ordered or returns or how in {"inc", "dec"}:
-                self._notes.order(op)
-            found: Array | None = None
-            for part in parts:
-                new = self._fold(lanes, memory, (part, width), values[0], name, ordered=ordered)
-                if found is None or part.where is None:
-                    found = new
-                else:
-                    found = np.where(part.where, new, found)
-            if returns and found is not None:
-                slot = op.targets[0]
-                value = Symbol((Piece(width * 8, found),), taint).low(self._widths[slot])
-                lanes.put_symbol(slot, value, where)
-
-        return run
-
-    @staticmethod
-    def _fold(
-        lanes: SymbolicLanes,
-        memory: SymbolicMemory,
-        where: tuple[Part, int],
-        value: Symbol,
-        name: np.uint64,
-        *,
-        ordered: bool,
-    ) -> Array:
-        """Adds what threads bring to their cells, in turns; gives what each found."""
-        part, width = where
-        mask = None if part.where is None else np.broadcast_to(part.where, lanes.shape)
-        offsets = chosen(part.offsets, lanes.shape, mask)
-        brought = chosen(value.one().hashed(), lanes.shape, mask)
-        got = np.empty(offsets.size, np.uint64)
-        for turn in turns(offsets):
-            at = offsets[turn][:, None]
-            here = type(part)(part.data, at, part.written, None)
-            (cell,) = memory.read(lanes, [here], width, 1)
-            old, new = cell.one().hashed(), brought[turn][:, None]
-            got[turn] = old[:, 0]
-            if ordered:
-                total = hashing.operation(name, [old, new], commutes=True)
-            else:
-                total = hashing.gathered(name, old, new)
-            symbol = Symbol((Piece(width * 8, total),), value.taint)
-            memory.write(lanes, [here], [symbol], width)
-        found = np.zeros(lanes.shape, np.uint64)
-        if mask is None:
-            found[...] = got.reshape(lanes.shape)
-        else:
-            found[mask] = got
-        return found
 
     def _tiles(self, op: Op) -> Handler:
         """`ldmatrix` and `stmatrix`: words or their halves, spread over a warp."""
@@ -396,7 +346,7 @@ class Handlers:
                     if op.targets[number] != SINK_SLOT:
                         lanes.put_symbol(op.targets[number], Symbol(through, taint), where)
                     continue
-                value = _seen(lanes, op.sources[number + 1], 32)
+                value = lanes.seen(op.sources[number + 1], 32)
                 for half, (parts, width) in enumerate(located):
                     cut = value.cut(width * 8)
                     count = width * 8 // cut.unit
@@ -415,8 +365,8 @@ class Handlers:
                 op.run(lanes, memory.bytes, where)
                 return
             _together(lanes)
-            value = _seen(lanes, op.sources[0], 32)
-            offset, clamp = (lanes.known_value(_seen(lanes, each, 32)) for each in op.sources[1:3])
+            value = lanes.seen(op.sources[0], 32)
+            offset, clamp = (lanes.known_value(lanes.seen(each, 32)) for each in op.sources[1:3])
             inside: Array | None = None
 
             def move(array: Array) -> Array:
@@ -451,7 +401,7 @@ class Handlers:
                 return
             _together(lanes)
             source = op.sources[0]
-            value = _seen(lanes, source, TYPES[source.kind].bits)
+            value = lanes.seen(source, TYPES[source.kind].bits)
             brought = np.broadcast_to(value.one().hashed(), lanes.shape)
             by_warp = lanes.by_warp(brought)
             terms = hashing.finish(by_warp + lane if by_lane else by_warp + name)
@@ -467,13 +417,6 @@ class Handlers:
                 lanes.put_symbol(slot, Symbol((Piece(bits, hash_),), value.taint), where)
 
         return run
-
-
-def _seen(lanes: SymbolicLanes, source: Source, bits: int) -> Symbol:
-    found = lanes.source(source).low(bits)
-    if source.negated:
-        return Symbol((negate(found.one()),), found.taint)
-    return found
 
 
 def _together(lanes: SymbolicLanes) -> None:

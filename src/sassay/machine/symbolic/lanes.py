@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.machine.lanes import WARP, Lanes, Registers, merge
-from sassay.machine.symbolic.symbol import Symbol, choose, of, select_words
+from sassay.machine.symbolic.symbol import Symbol, choose, negate, of, select_words
 from sassay.machine.types import constant
 
 if TYPE_CHECKING:
@@ -116,6 +116,11 @@ class SymbolicLanes(Lanes):
             assert value is not None  # noqa: S101 - an operand is one of the two
             return of(value.view(f"u{value.dtype.itemsize}") if value.dtype.kind in "if" else value)
         return self.symbol(source.slot)
+
+    def seen(self, source: Source, bits: int) -> Symbol:
+        """An operand as so many bits, negated where the instruction says so."""
+        found = self.source(source).low(bits)
+        return Symbol((negate(found.one()),), found.taint) if source.negated else found
 
     def address(self, source: Source) -> Array:
         """The address that an operand gives.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from sassay.machine.async_copy.flights import Flights
 from sassay.machine.async_copy.phases import Phases
 from sassay.machine.memory import Memory, TrapError, unread, unwritten, write
+from sassay.machine.symbolic import hashing
 from sassay.machine.symbolic.contents import SymbolicContents, UnwatchedStores
 from sassay.machine.symbolic.overlay import Overlay
 from sassay.machine.symbolic.symbol import Symbol, choose, known
@@ -91,6 +93,16 @@ class SymbolicMemory:
     def overlay(self, part: Part) -> Overlay | None:
         """The hashes beside some bytes, None if all of them are known."""
         return self.overlays.get(id(part.data))
+
+    def global_state(self) -> Array:
+        """The hash of all global memory as it is now: equal if equal arrays lie alike in it."""
+        found = blake2b(digest_size=8)
+        for each in self.bytes.globals.allocations:
+            over = self.overlays.get(id(each.data))
+            content = each.data.tobytes() if over is None else over.digest(each.data)
+            found.update(b"%d %d " % (each.start, each.size) + content)
+        name = hashing.name_hash(f"leaf scalar global memory {found.hexdigest()}")
+        return hashing.leaf(name, np.zeros((1, 1), np.int64))
 
     def locate(
         self, lanes: SymbolicLanes, space: str, address: Array, size: int, where: Array | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,12 @@ class Leaves:
         self._name = hashing.name_hash(f"leaf {leaf.name}")
         self._index = leaf.index
         self.itemsize = itemsize
+
+    def key(self) -> bytes:
+        """Equal for the same leaves."""
+        index = self._index
+        numbers = index.tobytes() if isinstance(index, np.ndarray) else str(index).encode()
+        return b"%d %d " % (int(self._name), self.itemsize) + numbers
 
     def hashes(self, units: Array, unit: int) -> Array:
         """The hashes of units of so many bytes, not more than an element has."""
@@ -79,6 +86,25 @@ class Overlay:
         self._size = size
         self._hashes: Array | None = None
         self._state: Array | None = None
+        self._digest: bytes | None = None
+
+    def digest(self, data: Array) -> bytes:
+        """Equal for equal content, known or not.
+
+        Args:
+            data: The bytes that it lies over.
+        """
+        if self._digest is None:
+            found = blake2b(digest_size=8)
+            if self._leaves is not None:
+                found.update(self._leaves.key())
+            if self._hashes is not None and self._state is not None:
+                found.update(self.unit.to_bytes(1, "little"))
+                found.update(self._hashes.tobytes() + self._state.tobytes())
+            if self._leaves is None or self._hashes is not None:
+                found.update(data.tobytes())
+            self._digest = found.digest()
+        return self._digest
 
     def _own(self) -> tuple[Array, Array]:
         if self._hashes is None or self._state is None:
@@ -155,6 +181,7 @@ class Overlay:
         self, data: Array, units: Array, piece: Piece, where: Array | None, to: tuple[Array, Array]
     ) -> None:
         hashes, state = to
+        self._digest = None
         shapes = [
             each.shape for each in (units, piece.hash, piece.value, where) if each is not None
         ]
@@ -179,6 +206,7 @@ class Overlay:
     def mark_known(self, offsets: Array, size: int, where: Array | None) -> None:
         """Bytes were written that are known."""
         self.refine(size if size in (1, 2, 4, 8) else self.unit)
+        self._digest = None
         _, state = self._own()
         first = offsets // self.unit
         for at in range(size // self.unit):

@@ -250,7 +250,7 @@ class _Job:
                 width = _width(array)
                 notes.watched = id(allocation.data), [each * width for each in elements]
         run = Run(
-            Handlers(program, notes, folds=self.folds),
+            Handlers(program, notes, folds=self.folds, whole=self._whole()),
             notes,
             # Only branches on data ask for it.
             lru_cache(maxsize=1)(lambda: meeting_points(program.blocks)),
@@ -384,6 +384,14 @@ class _Job:
         name = self.leaf(position).name
         plain = f"argument {position}"
         return plain if name == plain else f"{plain} ({name})"
+
+    def _whole(self) -> int:
+        """What integer arguments taint whose content is not looked at yet, and nobody wrote."""
+        found = _undefined_bit(self.program)
+        for position in range(len(self.program.params)):
+            if position not in self.concrete and self._integer(position):
+                found |= 1 << (position + 1)
+        return found
 
     def _integer(self, position: int) -> bool:
         given = self.launch.arguments[position]
