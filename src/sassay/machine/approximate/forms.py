@@ -106,7 +106,8 @@ def _rsqrt64(value: Array) -> Array:
     # Zeros and infinities: no step refines those.
     plain = (value != 0) & np.isfinite(value)
     found = np.where(plain, found, DOUBLE["rsqrt"](value))
-    return np.where(np.isnan(value), np.float64(np.nan), np.where(value < 0, _NEGATIVE64, found))
+    # A NaN goes on as it is, made quiet.
+    return np.where(np.isnan(value), value + value, np.where(value < 0, _NEGATIVE64, found))
 
 
 _HALVES = ("ex2.approx.f16", "ex2.approx.ftz.bf16", "tanh.approx.f16", "tanh.approx.bf16")
