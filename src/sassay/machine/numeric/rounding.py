@@ -8,6 +8,7 @@ rounded sums: proved algorithms using rounding to odd", 2008): so the result is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -290,8 +291,6 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 def _exact_fma(a: float, b: float, c: float) -> float:
-    from fractions import Fraction  # noqa: PLC0415 - the rare case only
-
     exact = Fraction(a) * Fraction(b) + Fraction(c)
     if exact == 0:
         return a * b + c
