@@ -39,7 +39,7 @@ def _array(name: str) -> str:
     return name[:-1].rstrip("_") if "stride" in name.lower() else name
 
 
-def _filled(kernel: Kernel, plan: Plan, launch: Launch) -> Launch:
+def filled(kernel: Kernel, plan: Plan, launch: Launch) -> Launch:
     """The same launch with random floats, and strides that keep what a kernel writes apart."""
     random = np.random.default_rng(0)
     arguments: list[Any] = list(launch.arguments)
@@ -62,7 +62,7 @@ def _watch(kernel: Kernel, program: Program) -> tuple[Launch, Watched]:
     """The first derived launch that stays in bounds, looked at closely."""
     plan = plan_launches(kernel, program)
     for size in SIZES:
-        launch = _filled(kernel, plan, plan.launch(size).launch)
+        launch = filled(kernel, plan, plan.launch(size).launch)
         plain = run(program, launch)
         if plain.trap is None:
             break
