@@ -87,9 +87,9 @@ _SPELLED = 12
 """Terms of a sum that is spelled out."""
 _LEAST = 3
 """Terms of a sum that has more than one order."""
-_MOST_ABOVE = 64
+_MOST_ABOVE = 16
 """Sums around an operation that are looked at."""
-_MOST_FAILED = 500
+_MOST_FAILED = 200
 """Operations that may differ for a sum to be looked for in another order."""
 _ADDS = frozenset({Does.SUM, Does.FUSED})
 
@@ -185,10 +185,14 @@ class _Check:
         found: list[Reassociated] = []
         explained: set[int] = set()
         users = self._users()
+        looked: set[int] = set()
         for place in failed:
             if self._sass.does[place] not in _ADDS or place in explained:
                 continue
             for root in _above(place, users):
+                if root in looked:
+                    continue
+                looked.add(root)
                 pair = self._same_terms(root)
                 if pair is not None:
                     given, wanted, numbers = pair

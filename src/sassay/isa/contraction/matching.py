@@ -18,7 +18,7 @@ from sassay.isa.contraction.reaching import ENTRY
 from sassay.isa.contraction.sass_forms import Does, is_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sassay.isa.contraction.ptx_values import PtxValues
     from sassay.isa.contraction.sass_values import SassValues, Writers
@@ -74,6 +74,7 @@ class Matcher:
         self._asked: dict[int, list[Sources]] = {}
         self._folds: dict[int, bool] = {}
         self._used: dict[int, list[int]] | None = None
+        self._fitted: dict[tuple[Writers, Sources, bool], bool] = {}
         self._slow = False
 
     def stands(self, place: int) -> Stands:
@@ -106,15 +107,15 @@ class Matcher:
         """Whether a PTX instruction is one whose operands are compared."""
         return bool(self._ptx.roles[value] & _COMPARED) and not self._sequence(value)
 
-    def fits(self, writers: Iterable[int], sources: Sources) -> bool:
+    def fits(self, writers: Writers, sources: Sources) -> bool:
         """Whether everything that a SASS operand may be is something that a PTX operand may be."""
-        found = False
-        for value in writers:
-            if value != ENTRY:
-                if not self._fit(value, sources, set()):
-                    return False
-                found = True
-        return found
+        key = (writers, sources, self._slow)
+        known = self._fitted.get(key)
+        if known is None:
+            given = [value for value in writers if value != ENTRY]
+            known = bool(given) and all(self._fit(value, sources, set()) for value in given)
+            self._fitted[key] = known
+        return known
 
     def is_term(self, given: tuple[Writers, ...], wanted: PtxTerm) -> bool:
         """Whether a term of a SASS sum is a term of a PTX sum.
@@ -245,9 +246,7 @@ class Matcher:
     def _claimed(self, value: int, sources: Sources, *, calculates: bool, moves: bool) -> bool:
         """Whether a value is said to be one of the sources, and may be."""
         for claim in self.claim(value):
-            if claim not in sources and not (
-                self._slow and not self._ptx.same((claim,)).isdisjoint(self._ptx.same(sources))
-            ):
+            if claim not in sources and not (self._slow and self._ptx.alike(claim, sources)):
                 continue
             if not self.arithmetic(claim):
                 return True

@@ -85,6 +85,7 @@ class PtxValues:
         self._reaching = Reaching(self._blocks, writes, guards, len(rows))
         self._sources: dict[int, frozenset[int]] = {}
         self._classes: list[int] | None = None
+        self._same: dict[frozenset[int], frozenset[int]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -117,11 +118,19 @@ class PtxValues:
             value = before[0]
         return value
 
-    def same(self, values: Sequence[int] | frozenset[int]) -> frozenset[int]:
+    def same(self, values: frozenset[int]) -> frozenset[int]:
         """One number for all values that are equal by construction, for each of some values."""
         if self._classes is None:
             self._classes = self._number_values()
-        return frozenset(self._classes[each] if each >= 0 else each for each in values)
+        known = self._same.get(values)
+        if known is None:
+            known = frozenset(self._classes[each] if each >= 0 else each for each in values)
+            self._same[values] = known
+        return known
+
+    def alike(self, value: int, values: frozenset[int]) -> bool:
+        """Whether a value is equal by construction to one of several."""
+        return not self.same(frozenset((value,))).isdisjoint(self.same(values))
 
     def _direct(self, place: int, text: str) -> tuple[int, ...]:
         found: list[int] = []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sassay.isa.contraction.ptx_values import PtxValues
     from sassay.isa.contraction.sass_values import SassValues
 
-MAX_TERMS = 256
+MAX_TERMS = 128
 """Sums with more are not compared as a whole."""
 
 Shape = tuple["Shape", ...] | int
@@ -160,10 +160,12 @@ def pairing(matcher: Matcher, sass: SassTree, ptx: PtxTree) -> dict[int, int] | 
     """For each term of a SASS sum the term of a PTX sum that it is; None where not all are."""
     if len(sass.terms) != len(ptx.terms):
         return None
-    likely = [
-        [at for at, wanted in enumerate(ptx.terms) if matcher.is_term(given.values, wanted)]
-        for given in sass.terms
-    ]
+    likely: list[list[int]] = []
+    for given in sass.terms:
+        found = [at for at, each in enumerate(ptx.terms) if matcher.is_term(given.values, each)]
+        if not found:
+            return None
+        likely.append(found)
     owner: dict[int, int] = {}
 
     def place(term: int, tried: set[int]) -> bool:
