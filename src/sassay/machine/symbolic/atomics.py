@@ -63,8 +63,9 @@ def bind_atomic(op: Op, notes: Notes, widths: tuple[int, ...]) -> Handler:
         found: Array | None = None
         for part in parts:
             new = _fold(lanes, memory, (part, width), values[0], name, ordered=ordered)
-            alone = found is None or part.where is None
-            found = new if alone else np.where(part.where, new, found)
+            if found is not None and part.where is not None:
+                new = np.where(part.where, new, found)
+            found = new
         if returns and found is not None:
             slot = op.targets[0]
             value = Symbol((Piece(width * 8, found),), taint).low(widths[slot])
