@@ -1,9 +1,4 @@
-"""The SASS of a kernel as rules see it: opcodes, and the loops that its branches make.
-
-A branch is relative to the instruction behind it. Up to sm_89 its distance in units of 4 bytes
-lies in bits 34 to 81; from sm_90 on bits 16 to 23 hold 8 more, lower ones (compared with nvdisasm
-on sm_75 to sm_120).
-"""
+"""The SASS of a kernel as rules see it: opcodes, and the loops that its branches make."""
 
 from __future__ import annotations
 
@@ -13,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.isa.categories import category
-from sassay.isa.sass.words import WORD_BYTES, section_words
+from sassay.isa.sass.branches import branch_targets
+from sassay.isa.sass.words import section_words
 from sassay.model.layers import Layer
 
 if TYPE_CHECKING:
@@ -23,11 +19,6 @@ if TYPE_CHECKING:
 
     from sassay.isa.sass.decoded import Decoded
     from sassay.model.code import SassCode
-
-_LONG_DISTANCE_ARCH = 90
-_LOW_FIELD = 34
-_HIGH_BITS = 18
-_EXTRA_FIELD = 16
 
 
 class SassView:
@@ -63,17 +54,7 @@ class SassView:
     def loops(self) -> tuple[tuple[int, int], ...]:
         """First instruction of each backward branch's loop, and the one behind its last."""
         places = np.flatnonzero(self.having(("BRA",)))
-        words = section_words(self._code.code)[places]
-        low, high = words[:, 0], words[:, 1] & np.uint64((1 << _HIGH_BITS) - 1)
-        distance = (low >> np.uint64(_LOW_FIELD)).astype(np.int64) | (
-            high.astype(np.int64) << (64 - _LOW_FIELD)
-        )
-        distance -= (distance >> 47 & 1) << 48
-        if self._number >= _LONG_DISTANCE_ARCH:
-            distance = distance << 8 | (low >> np.uint64(_EXTRA_FIELD) & np.uint64(0xFF)).astype(
-                np.int64
-            )
-        targets = places + 1 + distance * 4 // WORD_BYTES
+        targets = branch_targets(section_words(self._code.code), places, self._code.arch)
         return tuple(
             sorted(
                 (int(target), int(place) + 1)
@@ -81,8 +62,3 @@ class SassView:
                 if 0 <= target < place  # a branch to itself ends a kernel
             )
         )
-
-    @cached_property
-    def _number(self) -> int:
-        digits = "".join(each for each in self._code.arch if each.isdigit())
-        return int(digits or 0)
