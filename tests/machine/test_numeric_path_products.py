@@ -118,10 +118,10 @@ def test_where_sums_of_fp8_leave_the_unit() -> None:
     assert moved.endswith("in 4 stretches of 2 steps; now in 2 stretches of 4 steps")
     (dot,) = scaled.outputs[0].products
     assert (dot.tiles, dot.joined, dot.factor) == ((4, 4), "scaled", "scale")
-    moved = compare_paths(whole, scaled)
+    lines = compare_paths(whole, scaled)
     assert any(
         each.endswith("now each tile's sum is multiplied by scale and then added in f32")
-        for each in moved
+        for each in lines
     )
 
 
