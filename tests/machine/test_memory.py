@@ -170,14 +170,14 @@ def test_arguments_by_value_alias_and_offset() -> None:
 
 def test_missing_forms_are_all_listed_before_anything_runs() -> None:
     body = """
-    fns.b32 %r1, %r2, %r3, %r4;
+    alloca.u64 %d1, %d2;
     add.bogus.f32 %r1, %r2, %r3;
-    fns.b32 %r1, %r2, %r3, %r4;
+    alloca.u64 %d1, %d2;
     ret;"""
     with pytest.raises(UnsupportedInstruction) as caught:
         load_program(entry(body), artifact="some.ptx")
     forms = {form: (count, line) for form, count, line in caught.value.forms}
-    assert forms == {"fns.b32": (2, 12), "add.bogus.f32": (1, 13)}
+    assert forms == {"alloca.u64": (2, 12), "add.bogus.f32": (1, 13)}
     assert str(caught.value).startswith("some.ptx: line 12: ")
 
 
@@ -190,7 +190,7 @@ def test_missing_forms_are_all_listed_before_anything_runs() -> None:
         "bar.sync;",
         "vote.sync %r1;",
         "mul.lo;",
-        "cvt.rz.f64.s64 %d1, %d2;",
+        "cvt.rz.s64.f64 %d1, %d2;",
         "mad.wide.u64 %d1, %d2, %d3, %d4;",
         "shl.f32 %r1, %r2, %r3;",
         "bra NOWHERE;",

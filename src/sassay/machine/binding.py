@@ -111,7 +111,11 @@ class Binder:
             bits = {32: np.float32, 64: np.float64, 16: np.float16}.get(kind.bits)
             if bits is None:
                 raise MissingForm(f"constant {value} as {kind.name}")
-            return np.array([[value]], bits).view(kind.dtype)
+            with np.errstate(over="ignore"):
+                found = np.array([[value]], bits)
+            if np.isinf(found).any() and np.isfinite(value):
+                raise MissingForm(f"constant {value} as {kind.name}")
+            return found.view(kind.dtype)
         return constant(value, kind.dtype)
 
     def address_of(self, name: str, kind: PtxType) -> Array:
