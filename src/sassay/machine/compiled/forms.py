@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sassay.machine.compiled import arithmetic, bitwise, comparing, converting, whole
+from sassay.machine.compiled import arithmetic, bitwise, comparing, converting, ordering, whole
 from sassay.machine.numeric.kernel import Modifiers
 from sassay.machine.types import TYPES
 
@@ -49,11 +49,11 @@ _FLOAT: dict[str, _OfFloats] = {
     **dict.fromkeys(
         ("rcp", "sqrt", "rsqrt", "lg2", "ex2", "sin", "cos", "tanh"), arithmetic.special
     ),
-    **dict.fromkeys(("min", "max"), arithmetic.extreme),
-    **dict.fromkeys(("neg", "abs"), arithmetic.sign),
+    **dict.fromkeys(("min", "max"), ordering.extreme),
+    **dict.fromkeys(("neg", "abs"), ordering.sign),
     "div": arithmetic.divide,
-    "copysign": arithmetic.copysign,
-    "testp": arithmetic.test_property,
+    "copysign": ordering.copysign,
+    "testp": ordering.test_property,
 }
 
 
