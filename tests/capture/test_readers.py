@@ -12,9 +12,10 @@ from tests.sources.material import KIND_CUBIN, KIND_PTX, Piece, code, fatbin, ho
 
 from sassay.capture import CodeArchive, kernel_names, open_state, reading
 from sassay.capture.readers import Readers
-from sassay.errors import ToolError
+from sassay.containers.mapped import identity
+from sassay.errors import FormatError, ToolError
 from sassay.isa.sass import Disassembler
-from sassay.model.artifact import Packed
+from sassay.model.artifact import FilePart, Packed
 from sassay.sources import archives
 
 if TYPE_CHECKING:
@@ -70,6 +71,42 @@ def test_they_read_alike(
             assert len(store.sass(kernel.code.sass).code) == kernel.code_bytes
     again, _ = _open(wheel)
     assert again == here
+
+
+def test_readers_map_what_lies_on_disk(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    here, _ = _open(folder)
+    monkeypatch.setenv("SASSAY_CACHE_DIR", str(tmp_path / "another"))
+    monkeypatch.setattr(reading, "READ_HERE", 0)
+    there, store = _open(folder)
+    assert there == here
+    assert len(there.kernels) > 1
+    for kernel in there.kernels:
+        if kernel.code.sass is not None:
+            assert len(store.sass(kernel.code.sass).code) == kernel.code_bytes
+
+
+def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "k.cubin"
+    data = code("cubin")
+    file.write_bytes(data)
+    readers = Readers(None, 1)
+    try:
+        for known, fine in ((identity(file), True), ((1, 2, 3, 4), False)):
+            packed = Packed(data, None, len(data), FilePart(str(file), known, 0))
+            future = readers.submit(packed, place="x", locations=False, tables=True, key=None)
+            assert future is not None
+            if fine:
+                assert future.result().kernels
+            else:
+                with pytest.raises(FormatError, match="x: changed while it was read"):
+                    future.result()
+    finally:
+        readers.close()
 
 
 def test_a_named_kernel_alone_is_read(wheel: Path) -> None:
