@@ -425,7 +425,7 @@ class Slice:
         if meets.any():
             where, what = meets, "lanes of its warp"
         elif polls.any():
-            where, what = polls, "arrivals at an mbarrier, or bytes,"
+            where, what = polls, "arrivals at an mbarrier or a cluster's barrier, or bytes,"
         op = self.program.blocks[int(self._counters.flat[int(np.argmax(where))])].ops[0]
         self.op = op
         lanes = self._lanes(None)

@@ -24,7 +24,7 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 def test_the_corpus_reads_as_cases() -> None:
     cases = list(read_cases(CORPUS))
     assert len(cases) >= 10
-    assert cases[0].name == "floats-halves-0"
+    assert "floats-halves-0" in [each.name for each in cases]
     assert all(case.results for case in cases)
 
 
