@@ -36,7 +36,7 @@ _PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "no-fp-contraction-change",
-        "floating-point contraction that starts, stops or is forbidden: FAIL; more or less: REVIEW",
+        "contraction that starts or stops, sums in another order: FAIL; more or less: REVIEW",
     ),
     Preset(
         "numeric-path-stable",
