@@ -17,7 +17,7 @@ from tests.machine.harness import apply
 from tests.machine.test_floats import FORMATS, SETTINGS, check, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _BEYOND = Fraction(2) ** 2000
 _PLAIN = {"equ": "eq", "neu": "ne", "ltu": "lt", "leu": "le", "gtu": "gt", "geu": "ge"}
@@ -30,9 +30,9 @@ def _place(value: exact.Number) -> Fraction:
     return _BEYOND if value == exact.INF else -_BEYOND
 
 
-def holds(name: str, a: int, b: int, form: Format) -> bool:
+def holds(name: str, operands: Sequence[int], form: Format) -> bool:
     """Whether a comparison of two words holds, by the ISA's tables."""
-    x, y = exact.decode(a, form), exact.decode(b, form)
+    x, y = (exact.decode(each, form) for each in operands)
     if exact.NAN in {x, y}:
         return name in _PLAIN or name == "nan"
     if name in {"num", "nan"}:
@@ -61,12 +61,12 @@ def test_comparisons(name: str, kind: str, data: st.DataObject) -> None:
     operands = data.draw(rows(form, 2))
     (found,) = apply(f"setp.{name}.{kind} $0, #0, #1;", _columns(operands, form), [0])
     for row, got in zip(operands, found, strict=True):
-        assert bool(got) == holds(name, *row, form), (name, [hex(each) for each in row])
+        assert bool(got) == holds(name, row, form), (name, [hex(each) for each in row])
     if kind in {"f16", "f32"}:
         (found,) = apply(f"setp.{name}.ftz.{kind} $0, #0, #1;", _columns(operands, form), [0])
         for row, got in zip(operands, found, strict=True):
             x, y = (exact.flush(each, form) for each in row)
-            assert bool(got) == holds(name, x, y, form), (name, [hex(each) for each in row])
+            assert bool(got) == holds(name, (x, y), form), (name, [hex(each) for each in row])
 
 
 @pytest.mark.parametrize("kind", ["f16", "bf16"])
@@ -83,11 +83,11 @@ def test_packed_comparisons(kind: str, data: st.DataObject) -> None:
     (ones,) = apply(f"set.gt.{kind}x2.{kind}x2 $0, #0, #1;", sources, [4])
     one = form.bias << form.mantissa
     for index, (a, b) in enumerate(zip(low, high, strict=False)):
-        assert bool(first[index]) == holds("geu", *a, form)
-        assert bool(second[index]) == holds("geu", *b, form)
-        below = [holds("lt", *each, form) for each in (a, b)]
+        assert bool(first[index]) == holds("geu", a, form)
+        assert bool(second[index]) == holds("geu", b, form)
+        below = [holds("lt", each, form) for each in (a, b)]
         assert mask[index] == below[0] * 0xFFFF | below[1] * 0xFFFF << 16
-        above = [holds("gt", *each, form) for each in (a, b)]
+        above = [holds("gt", each, form) for each in (a, b)]
         assert ones[index] == above[0] * one | above[1] * one << 16
 
 

@@ -130,7 +130,8 @@ def place_variables(module: Module, artifact: str) -> ModuleVariables:
         FormatError: A declaration or an initializer does not parse.
     """
     found = ModuleVariables()
-    names = [each.name for each in (*module.functions, *module.declared)]
+    names = [each.name for each in module.functions]
+    names += [each.name for each in module.declared]
     names += [name for name, _ in module.aliases]
     for at, name in enumerate(dict.fromkeys(names)):
         found.functions[name] = FUNCTIONS_START + _FUNCTION_BYTES * at
