@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
     Sources = frozenset[int]
 
-_SEQUENCE = re.compile(
-    r"(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh|rem|cvt)\b(?!\.f(?:16|bf16)x2)", re.ASCII
-)
+_SEQUENCE = re.compile(r"(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh|rem)\b", re.ASCII)
 """PTX instructions that ptxas makes of several: what happens inside of them is their own."""
 _FOLDED = re.compile(
     r"(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh|cvt|add|sub|mul|fma|mad|min|max|neg|abs|selp|setp)"
