@@ -100,11 +100,11 @@ def test_comparisons_as_values_and_selection_by_sign(operands: list[tuple[int, .
     (joined,) = apply("setp.lt.f32 %p1, #2, #1; set.gt.or.u32.f32 $0, #0, #1, %p1;", sources, [4])
     (chosen,) = apply("slct.b32.f32 $0, #0, #1, #2;", sources, [4])
     for index, (a, b, c) in enumerate(operands):
-        assert words[index] == holds("le", a, b, F32) * 0xFFFFFFFF
-        assert floats[index] == holds("neu", a, b, F32) * 0x3F800000
-        either = holds("gt", a, b, F32) or holds("lt", c, b, F32)
+        assert words[index] == holds("le", (a, b), F32) * 0xFFFFFFFF
+        assert floats[index] == holds("neu", (a, b), F32) * 0x3F800000
+        either = holds("gt", (a, b), F32) or holds("lt", (c, b), F32)
         assert joined[index] == either * 0xFFFFFFFF
-        assert chosen[index] == (a if holds("ge", c, 0, F32) else b)
+        assert chosen[index] == (a if holds("ge", (c, 0), F32) else b)
 
 
 def saturated(word: int, form: Format) -> int:
