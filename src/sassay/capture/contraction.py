@@ -181,7 +181,7 @@ def _order(found: Association) -> tuple[str, ...]:
         lines.append(f"{len(found.reassociated) - _SHOWN} more sums like these")
     lines += found.reasons
     if found.by_shape:
-        lines.append("told by the shapes of sums: no line table tells their terms apart")
+        lines.append("told by the shapes of sums, without a line table")
     elif found.checked:
         lines.append(f"{found.checked} sums and products have the operands that the PTX gives them")
     return tuple(lines)

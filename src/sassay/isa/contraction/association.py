@@ -279,7 +279,12 @@ def _by_shape(ptx: PtxValues, sass: SassValues) -> Association:
     ]
     before, after = _shapes(wanted), _shapes(given)
     if before == after:
-        return Association(Order.KEPT, sum(after.values()), by_shape=True)
+        if not after:
+            return Association(Order.KEPT, by_shape=True)
+        return _unknown(
+            f"{sum(after.values())} sums have the shapes that the PTX gives them, but no line "
+            "table tells their terms apart"
+        )
     if _sizes(before) == _sizes(after):
         moved = tuple(
             Reassociated(terms, precision, "", "", None)
