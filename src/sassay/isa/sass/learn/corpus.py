@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_VERSIONS = ("9.1", "9.0", "8.8", "8.7", "8.6", "8.0", "7.8")
-"""PTX versions to try, newest first: which one a ptxas takes depends on its release."""
+_VERSIONS = ("9.1", "9.0", "8.8", "8.7", "8.6", "8.0", "7.8", "9.4")
+"""PTX versions to try: which one a ptxas takes depends on its release, newest first. The last is for
+architectures that came after the first."""
+_NOT_THIS_VERSION = re.compile(r"Unsupported \.version|does not support \.target")
 _ATTEMPTS = 80
 _BAD_LINE = re.compile(r"line (\d+); (?:error|fatal)")
 _TYPES = {"r": "b32", "d": "b64", "f": "f32", "g": "f64", "h": "b16", "q": "pred"}
@@ -103,7 +105,7 @@ def _compile(program: Path, arch: str, folder: Path) -> bytes | None:
         if done.returncode == 0:
             return target.read_bytes()
         said = done.stderr + done.stdout
-        if "Unsupported .version" in said and len(versions) > 1:
+        if _NOT_THIS_VERSION.search(said) and len(versions) > 1:
             versions.pop(0)
             continue
         bad = {int(number) - len(head) - 1 for number in _BAD_LINE.findall(said)}
