@@ -310,6 +310,7 @@ class ProbeReport(msgspec.Struct, frozen=True):
         states: What moved between the two states that were given; None without.
         verdict: Under the probe's own bounds.
         broken: Bounds that were passed, in words.
+        bounded: Whether the probe sets a bound; without one only races break it.
     """
 
     schema: Literal["probe/1"]
@@ -328,4 +329,5 @@ class ProbeReport(msgspec.Struct, frozen=True):
     numeric: tuple[str, ...]
     verdict: Verdict
     broken: tuple[str, ...]
+    bounded: bool
     states: StatesMoved | None = None

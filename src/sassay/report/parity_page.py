@@ -9,6 +9,7 @@ from markupsafe import Markup
 from sassay.report import html
 from sassay.report.numbers import count, plural
 from sassay.report.parity_words import (
+    bound_note,
     interval_text,
     labels_text,
     largest_text,
@@ -68,7 +69,7 @@ def probe_page(report: ProbeReport) -> str:
         command="probe",
         heading=report.name,
         verdict=report.verdict.value,
-        note="; ".join(report.broken) or "no bound was passed",
+        note="; ".join(report.broken) or bound_note(report),
         report=report,
         rate=rate_text,
         interval=interval_text,

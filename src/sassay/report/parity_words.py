@@ -44,6 +44,15 @@ def labels_text(found: ContractResult | ProbeReport) -> str:
     return "; ".join(parts)
 
 
+def bound_note(report: ProbeReport) -> str:
+    """What a probe that passed was held against.
+
+    Args:
+        report: Of it.
+    """
+    return "no bound was passed" if report.bounded else "the probe sets no bound"
+
+
 def race_lines(race: RaceFound) -> list[str]:
     """A race in a few lines.
 

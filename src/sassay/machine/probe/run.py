@@ -19,7 +19,7 @@ from sassay.machine.probe.compare import Chosen, Counts
 from sassay.machine.probe.explain import explain
 from sassay.machine.probe.rows import rows_of
 from sassay.machine.probe.shrink import shrink
-from sassay.machine.probe.spec import ROWS, ProbeSpec
+from sassay.machine.probe.spec import ROWS, Bounds, ProbeSpec
 from sassay.model.finding import Verdict
 from sassay.model.parity import Flip, ProbeKind, ProbeReport, RaceFound
 
@@ -134,6 +134,7 @@ class _Runner:
             numeric=self._numeric(),
             verdict=Verdict.FAIL if broken else Verdict.PASS,
             broken=broken,
+            bounded=spec.bounds != Bounds(),
         )
 
     def _library(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sassay.report.names import location_text
 from sassay.report.numbers import count, plural
 from sassay.report.parity_words import (
+    bound_note,
     interval_text,
     labels_text,
     largest_text,
@@ -195,7 +196,8 @@ def probe_text(report: ProbeReport, *, width: int, color: bool) -> str:
             page.paragraph(line, indent=2, hang=4)
     for line in report.broken:
         page.paragraph(line, indent=2)
-    page.line((report.verdict.value, STYLES[report.verdict.value]))
+    note = () if report.broken else ("  ", bound_note(report))
+    page.line((report.verdict.value, STYLES[report.verdict.value]), *note)
     return page.text()
 
 
