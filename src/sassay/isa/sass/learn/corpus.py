@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSIONS = ("9.1", "9.0", "8.8", "8.7", "8.6", "8.0", "7.8", "9.4")
-"""PTX versions to try: which one a ptxas takes depends on its release, newest first. The last is for
+"""PTX versions to try, newest first: which one a ptxas takes depends on its release. The last is for
 architectures that came after the first."""
 _NOT_THIS_VERSION = re.compile(r"Unsupported \.version|does not support \.target")
 _ATTEMPTS = 80
