@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSIONS = ("9.1", "9.0", "8.8", "8.7", "8.6", "8.0", "7.8", "9.4")
-"""PTX versions to try, newest first: which one a ptxas takes depends on its release. The last is for
-architectures that came after the first."""
+"""PTX versions to try, newest first: which one a ptxas takes depends on its release. The last is
+for architectures that came after the first."""
 _NOT_THIS_VERSION = re.compile(r"Unsupported \.version|does not support \.target")
 _ATTEMPTS = 80
 _BAD_LINE = re.compile(r"line (\d+); (?:error|fatal)")
