@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sassay.machine.async_copy.box_stores import box_stores
 from sassay.machine.async_copy.contents import CHUNK
 from sassay.machine.async_copy.mbarrier import each_thread, in_shared, trap_of
 from sassay.machine.async_copy.phases import WrongBarrierError
 from sassay.machine.async_copy.regions import (
-    box_bytes,
     coordinates,
     map_at,
     places,
     shared_chunks,
     stretch,
     window_of,
-    window_to,
 )
 from sassay.machine.async_copy.tensor_map import MAP_BYTES, Map, field_place
 from sassay.machine.errors import MissingForm
@@ -176,22 +175,10 @@ def _tensor_load(opcode: str, binder: Binder, operands: list[Operand], rank: int
 def _tensor_store(opcode: str, binder: Binder, operands: list[Operand], rank: int) -> Lowered:
     if len(operands) < 2:
         raise MissingForm(opcode)
-    map_operand, items = coordinates(binder, operands[0], rank)
-    map_place, _ = binder.address(map_operand)
-    index = [binder.fetch(each, "s32") for each in items]
-    source, _ = binder.address(operands[1])
+    boxes = box_stores(binder, operands, rank)
 
     def run(lanes: Lanes, memory: Memory, where: Array | None) -> None:
-        active = lanes.running(where)
-        values = [in_shared(source(lanes)), map_place(lanes)]
-        values += [each(lanes) for each in index]
-        threads = memory.flights.threads(lanes, memory, active).tolist()
-        each_one = each_thread(lanes, active, *values)
-        for thread, (block, start, place, *where_to) in zip(threads, each_one, strict=True):
-            found = map_at(lanes, memory, place, active, rank)
-            chunks = box_bytes(found) // CHUNK
-            data = shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
-            window = window_to(lanes, memory, found, where_to)
+        for _, data, window in boxes(lanes, memory, lanes.running(where)):
             if window is not None:
                 memory.contents.scatter(window, data)
 

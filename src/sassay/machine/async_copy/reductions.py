@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.machine.async_copy.box_stores import box_stores
 from sassay.machine.async_copy.contents import CHUNK
 from sassay.machine.async_copy.mbarrier import each_thread, in_shared
 from sassay.machine.async_copy.regions import (
-    box_bytes,
-    coordinates,
-    map_at,
     shared_chunks,
     stretch,
-    window_to,
 )
 from sassay.machine.atomics import update_of
 from sassay.machine.errors import MissingForm
@@ -92,27 +89,16 @@ def _plain(binder: Binder, operands: list[Operand], kind: str, update: Update) -
 
 
 def _tensor(binder: Binder, operands: list[Operand], rank: int, how: str) -> Lowered:
-    map_operand, items = coordinates(binder, operands[0], rank)
-    map_place, _ = binder.address(map_operand)
-    index = [binder.fetch(each, "s32") for each in items]
-    source, _ = binder.address(operands[1])
+    boxes = box_stores(binder, operands, rank)
 
     def run(lanes: Lanes, memory: Memory, where: Array | None) -> None:
         active = lanes.running(where)
-        values = [in_shared(source(lanes)), map_place(lanes)]
-        values += [each(lanes) for each in index]
-        threads = memory.flights.threads(lanes, memory, active).tolist()
-        each_one = each_thread(lanes, active, *values)
-        for thread, (block, start, place, *where_to) in zip(threads, each_one, strict=True):
-            found = map_at(lanes, memory, place, active, rank)
+        for found, data, window in boxes(lanes, memory, active):
             kind = _KINDS.get(found.kind, "")
             update = _update(how, kind) if kind else None
             if update is None:
                 message = f"{how} over a tensor map of type {kind or found.kind}"
                 raise TrapError("tensor-map", message, active, lanes)
-            chunks = box_bytes(found) // CHUNK
-            data = shared_chunks(lanes, memory, (block, start), (chunks, found.swizzle), thread)
-            window = window_to(lanes, memory, found, where_to)
             if window is not None:
                 _combine(window, data, kind, update)
 
