@@ -13,27 +13,14 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from bench.watch import filled
+from bench.derived import derived_launch, distinct_kernels, program_of
 from sassay.cli.session import Session
 from sassay.errors import SassayError
-from sassay.machine import load_program, run
 from sassay.machine.compiled import Backend, Choice
-from sassay.machine.path.launch import SIZES, NoLaunchError, plan_launches
+from sassay.machine.path.launch import NoLaunchError
 
 if TYPE_CHECKING:
-    from sassay.machine import Launch, Program, Result
-    from sassay.model.kernel import Kernel
-
-
-def _launch(kernel: Kernel, program: Program) -> tuple[Launch, Result]:
-    """The first derived launch that stays in bounds, or the last one, and what it gave."""
-    plan = plan_launches(kernel, program)
-    for size in SIZES:
-        launch = filled(kernel, plan, plan.launch(size).launch)
-        plain = run(program, launch)
-        if plain.trap is None:
-            break
-    return launch, plain
+    from sassay.machine import Result
 
 
 def _same(a: Result, b: Result) -> bool:
@@ -47,23 +34,18 @@ def main() -> None:
     """Prints what differs, then counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("inputs", nargs="+")
-    parser.add_argument("--limit", type=int, default=1 << 30)
+    parser.add_argument("--limit", type=int)
     options = parser.parse_args()
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     spent = 0.0
     for given in options.inputs:
         with Session(quiet=True) as session:
-            seen: set[str] = set()
-            for kernel in session.open(given).kernels[: options.limit]:
-                if kernel.code.ptx is None or kernel.code.ptx in seen:
-                    continue
-                seen.add(kernel.code.ptx)
+            for kernel in distinct_kernels(session, given, options.limit):
                 counts["kernels"] += 1
                 try:
-                    text = session.store.ptx(kernel.code.ptx)
-                    program = load_program(text, kernel.symbol, artifact=kernel.symbol)
-                    launch, wanted = _launch(kernel, program)
+                    program = program_of(session, kernel)
+                    launch, wanted = derived_launch(kernel, program)
                 except (SassayError, NoLaunchError):
                     counts["kernels without a launch"] += 1
                     continue

@@ -12,64 +12,29 @@ import argparse
 import time
 from collections import Counter
 from dataclasses import replace
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.derived import derived_launch, distinct_kernels, program_of
 from sassay.cli.session import Session
 from sassay.errors import SassayError
-from sassay.machine import Launch, load_program, run
-from sassay.machine.parity.formats import FORMATS, words_of
-from sassay.machine.path.launch import SIZES, NoLaunchError, Plan, plan_launches
+from sassay.machine import run
+from sassay.machine.path.launch import NoLaunchError
 from sassay.machine.watched import Watched, run_watched
 
 if TYPE_CHECKING:
+    from sassay.machine import Launch
     from sassay.machine.global_races import Access
     from sassay.machine.program import Program
     from sassay.model.kernel import Kernel
 
-_ROW = 256
-"""Elements from one row, or one plane of rows, to the next."""
-_STEPS = 1 << 26
-
-
-def _array(name: str) -> str:
-    """What strides of one array have in common: their names but for the dimension."""
-    return name[:-1].rstrip("_") if "stride" in name.lower() else name
-
-
-def filled(kernel: Kernel, plan: Plan, launch: Launch) -> Launch:
-    """The same launch with random floats, and strides that keep what a kernel writes apart."""
-    random = np.random.default_rng(0)
-    arguments: list[Any] = list(launch.arguments)
-    signature = kernel.specialization.signature
-    named = list(enumerate(plan.parameters))
-    for at, each in named:
-        form = FORMATS.get(str(signature.get(each.name, "")).lstrip("*"))
-        old = arguments[at]
-        if isinstance(old, np.ndarray) and form is not None and form.is_float:
-            arguments[at] = words_of(random.standard_normal(old.size), form).view(old.dtype)
-    for _, group in groupby(named, lambda item: _array(item[1].name)):
-        strides = [(at, each) for at, each in group if "stride" in each.name.lower()]
-        for level, (at, _) in enumerate(reversed(strides)):
-            if len(strides) > 1 and isinstance(arguments[at], int):
-                arguments[at] = _ROW**level
-    return Launch(launch.grid, launch.block, arguments, shared=launch.shared, step_limit=_STEPS)
-
 
 def _watch(kernel: Kernel, program: Program) -> tuple[Launch, Watched]:
     """The first derived launch that stays in bounds, looked at closely."""
-    plan = plan_launches(kernel, program)
-    for size in SIZES:
-        launch = filled(kernel, plan, plan.launch(size).launch)
-        plain = run(program, launch)
-        if plain.trap is None:
-            break
-        if plain.trap.kind != "out-of-bounds":
-            raise NoLaunchError(f"the derived launch traps: {plain.trap}")
-    else:
-        raise NoLaunchError(f"no derived launch stays in bounds: {plain.trap}")
+    launch, plain = derived_launch(kernel, program)
+    if plain.trap is not None:
+        raise NoLaunchError(f"the derived launch traps: {plain.trap}")
     empty = {
         at: np.zeros(array.nbytes, np.bool_)
         for at, array in enumerate(plain.arrays)
@@ -92,15 +57,10 @@ def main() -> None:
     plain_time = watched_time = 0.0
     for given in options.inputs:
         with Session(quiet=True) as session:
-            seen: set[str] = set()
-            for kernel in session.open(given).kernels:
-                if kernel.code.ptx is None or kernel.code.ptx in seen:
-                    continue
-                seen.add(kernel.code.ptx)
+            for kernel in distinct_kernels(session, given):
                 counts["kernels"] += 1
                 try:
-                    text = session.store.ptx(kernel.code.ptx)
-                    program = load_program(text, kernel.symbol, artifact=kernel.symbol)
+                    program = program_of(session, kernel)
                     started = time.process_time()
                     launch, found = _watch(kernel, program)
                     watched_time += time.process_time() - started

@@ -9,38 +9,22 @@ that the run must have.
 from __future__ import annotations
 
 import hashlib
-import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.machine.corpus_launches import corpus_launches, prepared
 from tests.machine.references import REFERENCES
 
-from sassay.machine import Launch, load_program, run
-from sassay.machine.hardware.cases import make
+from sassay.machine import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CORPUS = Path(__file__).parent / "corpus"
+    from pathlib import Path
 
 
-def _cases() -> Iterator[Any]:
-    for sidecar in sorted(CORPUS.glob("*.toml")):
-        launches = tomllib.loads(sidecar.read_text(encoding="utf-8"))["launch"]
-        for number, launch in enumerate(launches):
-            name = f"{sidecar.stem}-{launch['entry']}-{number}"
-            yield pytest.param(sidecar.with_suffix(".ptx"), launch, id=name)
-
-
-@pytest.mark.parametrize(("module", "described"), list(_cases()))
+@pytest.mark.parametrize(("module", "described"), list(corpus_launches()))
 def test_corpus(module: Path, described: dict[str, Any]) -> None:
-    arguments = [make(each) for each in described["arguments"]]
-    program = load_program(module.read_text(encoding="utf-8"), described["entry"])
-    launch = Launch(
-        described["grid"], described["block"], arguments, shared=described.get("shared", 0)
-    )
+    program, launch = prepared(module, described)
     result = run(program, launch)
     assert result.trap is None, str(result.trap)
     assert result.label == described["label"]
@@ -51,7 +35,7 @@ def test_corpus(module: Path, described: dict[str, Any]) -> None:
         if "sha256" in expected:
             assert hashlib.sha256(found.tobytes()).hexdigest() == expected["sha256"]
             continue
-        wanted = REFERENCES[expected["reference"]](*arguments)
+        wanted = REFERENCES[expected["reference"]](*launch.arguments)
         if "relative" in expected:
             np.testing.assert_allclose(found, wanted, rtol=expected["relative"], atol=1e-7)
         else:

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.machine.corpus_launches import corpus_launches, prepared
 
-from sassay.machine import Launch, load_program, run
+from sassay.machine import run
 from sassay.machine.compiled import Backend, Choice
-from sassay.machine.hardware.cases import make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-CORPUS = Path(__file__).parents[1] / "corpus"
 INTERPRETED = {
     "histogram": "atom.shared.add.u32, whose outcome depends on the order of warps",
 }
 """Entries that are not compiled, and why."""
 
 
-def _cases() -> Iterator[Any]:
-    for sidecar in sorted(CORPUS.glob("*.toml")):
-        launches = tomllib.loads(sidecar.read_text(encoding="utf-8"))["launch"]
-        for number, launch in enumerate(launches):
-            name = f"{sidecar.stem}-{launch['entry']}-{number}"
-            yield pytest.param(sidecar.with_suffix(".ptx"), launch, id=name)
-
-
-@pytest.mark.parametrize(("module", "described"), list(_cases()))
+@pytest.mark.parametrize(("module", "described"), list(corpus_launches()))
 def test_the_corpus_compiled(module: Path, described: dict[str, Any]) -> None:
-    arguments = [make(each) for each in described["arguments"]]
-    program = load_program(module.read_text(encoding="utf-8"), described["entry"])
-    launch = Launch(
-        described["grid"], described["block"], arguments, shared=described.get("shared", 0)
-    )
+    program, launch = prepared(module, described)
     wanted = run(program, launch)
     found = Backend(Choice.COMPILED, checked_threads=0).run(program, launch)
     assert found.not_compiled == INTERPRETED.get(described["entry"], "")
