@@ -6,7 +6,7 @@ import triton.language as tl
 
 @triton.jit
 # Triton takes annotations for kernel types, so there are none.
-def batched_rms_norm(x, out, width, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def batched_rms_norm(x, out, width, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     row = tl.program_id(1)
     column = tl.arange(0, size)
     value = tl.load(x + row * width + column, mask=column < width, other=0.0)
@@ -15,7 +15,7 @@ def batched_rms_norm(x, out, width, size: tl.constexpr):  # type: ignore[no-unty
 
 
 @triton.jit
-def batched_rms_norm_one_row(x, out, width, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def batched_rms_norm_one_row(x, out, width, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     row = tl.program_id(1)
     column = tl.arange(0, size)
     value = tl.load(x + row * width + column, mask=column < width, other=0.0)
@@ -24,7 +24,7 @@ def batched_rms_norm_one_row(x, out, width, size: tl.constexpr):  # type: ignore
 
 
 @triton.jit
-def batched_scatter(cache, value, position, width, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def batched_scatter(cache, value, position, width, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     token = tl.program_id(1)
     column = tl.arange(0, size)
     row = tl.load(value + token * width + column)
@@ -32,7 +32,7 @@ def batched_scatter(cache, value, position, width, size: tl.constexpr):  # type:
 
 
 @triton.jit
-def batched_scatter_stale(cache, value, position_buf, width, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def batched_scatter_stale(cache, value, position_buf, width, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     token = tl.program_id(1)
     column = tl.arange(0, size)
     row = tl.load(value + token * width + column)
@@ -41,7 +41,7 @@ def batched_scatter_stale(cache, value, position_buf, width, size: tl.constexpr)
 
 
 @triton.jit
-def dequantize(packed, out, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def dequantize(packed, out, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     index = tl.program_id(0) * size + tl.arange(0, size)
     word = tl.load(packed + index)
     low = (word & 15).to(tl.float32) - 8.0
@@ -49,7 +49,7 @@ def dequantize(packed, out, size: tl.constexpr):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def dequantize_f64(packed, out, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def dequantize_f64(packed, out, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     index = tl.program_id(0) * size + tl.arange(0, size)
     word = tl.load(packed + index)
     low = (word & 15).to(tl.float32)
@@ -58,7 +58,7 @@ def dequantize_f64(packed, out, size: tl.constexpr):  # type: ignore[no-untyped-
 
 
 @triton.jit
-def matmul(a, b, c, n, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def matmul(a, b, c, n, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     row = tl.arange(0, size)
     total = tl.zeros((size, size), tl.float32)
     for k in range(0, n, size):

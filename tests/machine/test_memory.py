@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _trap(body: str, size: int = 32, **more: object) -> tuple[str, tuple[int, int, int], int, str]:
-    result = launch(body, [np.zeros(size, np.uint32)], **more)  # type: ignore[arg-type]
+    result = launch(body, [np.zeros(size, np.uint32)], **more)  # type: ignore[arg-type]  # keywords of several types
     assert result.trap is not None
     return result.trap.kind, result.trap.thread, result.trap.line, result.trap.message
 

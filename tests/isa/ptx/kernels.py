@@ -6,7 +6,7 @@ import triton.language as tl
 
 @triton.jit
 # Triton takes annotations for kernel types, so there are none.
-def mixed(a, out, total, n, size: tl.constexpr):  # type: ignore[no-untyped-def]
+def mixed(a, out, total, n, size: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton types them
     row = tl.arange(0, size)
     column = tl.arange(0, size)
     acc = tl.zeros((size, size), tl.float32)
