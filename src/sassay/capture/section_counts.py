@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _FAR = 1 << 20
 """Code sections are decoded together where no more than so many bytes between them are lost."""
 _U32 = 4
+_PLACES = {name: number for number, name in enumerate(CATEGORIES)}
 
 
 class Counts(msgspec.Struct, frozen=True, array_like=True):
@@ -123,15 +124,16 @@ def _packed(
     table: NDArray[np.intp], order: NDArray[np.intp], decoder: TableDecoder
 ) -> Iterator[Counts]:
     """The counts of each row; its columns are those of `order`."""
-    kinds, loads, stores = _meaning(decoder)
+    meanings = [_meaning(decoder.names[number]) for number in order.tolist()]
+    kinds, loads, stores = np.array(meanings, np.intp).reshape(-1, 3).T
     rows, places = np.nonzero(table != 0)  # of truths it is fast
     opcodes = places.astype(np.uint32).tobytes()
     counts = table[rows, places].astype(np.uint32).tobytes()
-    groups = _grouped(table, kinds[order])
+    groups = _grouped(table, kinds)
     width = groups.shape[1] * _U32
     grouped = groups.tobytes()
     ends = (rows.searchsorted(np.arange(len(table)), side="right") * _U32).tolist()
-    spills = zip((table @ loads[order]).tolist(), (table @ stores[order]).tolist(), strict=True)
+    spills = zip((table @ loads).tolist(), (table @ stores).tolist(), strict=True)
     start = 0
     for row, (end, spilled) in enumerate(zip(ends, spills, strict=True)):
         yield Counts(
@@ -160,19 +162,14 @@ def _name_order(decoder: TableDecoder) -> NDArray[np.intp]:
     return np.array(sorted(range(len(decoder.names)), key=decoder.names.__getitem__), np.intp)
 
 
-@lru_cache(maxsize=32)
-def _meaning(
-    decoder: TableDecoder,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """By id: the category, and the bytes that one spill load or store moves."""
-    names = decoder.names
-    places = {name: number for number, name in enumerate(CATEGORIES)}
-    spills = [spill_bytes({name: 1}) for name in names]
-    return (
-        np.array([places[category(Layer.SASS, name)] for name in names], np.intp),
-        np.array([loads for loads, _ in spills], np.intp),
-        np.array([stores for _, stores in spills], np.intp),
-    )
+@lru_cache(maxsize=1 << 16)
+def _meaning(opcode: str) -> tuple[int, int, int]:
+    """The place of its category, and the bytes that one spill load or store moves.
+
+    Asked for the opcodes that occur: a table knows fifty thousand.
+    """
+    loads, stores = spill_bytes({opcode: 1})
+    return _PLACES[category(Layer.SASS, opcode)], loads, stores
 
 
 def _decoded(
