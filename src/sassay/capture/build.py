@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import mmap
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.capture.builder import StateBuilder, wants_arch
+from sassay.capture.collector import without_collector
 from sassay.capture.diagnostics import sort_diagnostics
 from sassay.capture.ondisk import is_capture, read_capture
 from sassay.capture.state_cache import StateCache, StateKey, unpack
@@ -97,7 +97,7 @@ def build_state(
     key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
     waiting: list[list[Artifact]] | None = []
     held = 0
-    with _without_collector(), contextlib.closing(builder):
+    with without_collector(), contextlib.closing(builder):
         for group in _compilations(discovery, builder):
             for artifact in group:
                 key.add(artifact)
@@ -145,18 +145,6 @@ def _passing(artifact: Artifact) -> int:
     stored = artifact.packed.stored
     mapped = isinstance(stored, memoryview) and isinstance(stored.obj, mmap.mmap)
     return 0 if mapped else len(stored)
-
-
-@contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
-    """Look for no cycles while a million records are made that have none."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _compilations(discovery: Discovery, builder: StateBuilder) -> Iterator[list[Artifact]]:

@@ -257,7 +257,7 @@ class StateBuilder:
         self._settle(again=None)
         self._counting.flush()
         for artifact, cubin in self._incomplete:
-            self._reading.keep(artifact, self._counting.complete(cubin))
+            self._reading.keep_completed(artifact, self._counting.complete(cubin))
         if not self._drafts and not self._functions:
             raise nothing_found(discovery, self.diagnostics, self._arch_globs)
         kernels = [

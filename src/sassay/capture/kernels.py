@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 ID_DIGITS = 12
 _WARP = 32
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(slots=True)
@@ -106,9 +108,9 @@ def make_draft(
     metadata = dict(sorted(info.metadata.items())) if info is not None else {}
     ptx_digest = entry.normal_digest if entry is not None else None
     resources = _with_dynamic_shared(resources, metadata)
+    encoded = _specialization_json(symbol) if info is None else specialization
     identity = (
-        symbol, arch, digest, ptx_digest, code_bytes, specialization, full_launch, resources,
-        metadata,
+        symbol, arch, digest, ptx_digest, code_bytes, encoded, full_launch, resources, metadata,
     )  # fmt: skip
     location = info.location if info is not None else None
     if location is None and entry is not None:
@@ -116,9 +118,7 @@ def make_draft(
     if location is None:
         location = origin.location
     return Draft(
-        id=hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[
-            :ID_DIGITS
-        ],
+        id=hashlib.sha256(_encode(identity)).hexdigest()[:ID_DIGITS],
         name=name,
         symbol=symbol,
         family=triton_family(name) if info is not None else cxx_family(symbol),
@@ -212,14 +212,27 @@ def _specialization(symbol: str, info: CompileInfo | None) -> Specialization:
             divisibility=info.divisibility,
             options=dict(sorted(info.options.items())),
         )
+    return _cxx_specialization(symbol)
+
+
+@lru_cache(maxsize=1 << 16)
+def _cxx_specialization(symbol: str) -> Specialization:
     if not symbol.startswith("_Z"):
         return Specialization()
     name = parsed_name(symbol)
     return Specialization(template_arguments=name.template_arguments, parameters=name.parameters)
 
 
+@lru_cache(maxsize=1 << 16)
+def _specialization_json(symbol: str) -> msgspec.Raw:
+    """A C++ kernel's specialization as JSON: kilobytes, and equal for all architectures."""
+    return msgspec.Raw(_encode(_cxx_specialization(symbol)))
+
+
 def _launch(launch: Launch, entry: EntryFacts | None, info: CompileInfo | None) -> Launch:
     """Launch attributes out of the cubin, then the PTX, then the front end's metadata."""
+    if entry is None and info is None and (launch.warps is not None or launch.block is None):
+        return launch
     stated = entry.launch if entry is not None else Launch()
     block = launch.block or stated.block
     warps = launch.warps or stated.warps
@@ -244,4 +257,6 @@ def _with_dynamic_shared(resources: Resources, metadata: Mapping[str, Scalar]) -
         return resources
     if not isinstance(dynamic, int) or isinstance(dynamic, bool):
         dynamic = 0
+    if resources.shared_bytes == static + dynamic:
+        return resources
     return msgspec.structs.replace(resources, shared_bytes=static + dynamic)

@@ -74,7 +74,9 @@ class CubinReading:
         self._asked: dict[tuple[str, bool], Ticket] = {}
         self._here = 0
         self._readers: Readers | None = None
-        self._fresh: set[str] = set()
+        self._unsaved: set[str] = set()
+        self._given: set[str] = set()
+        """Given to readers, which keep what is complete."""
 
     def ask(self, artifact: Artifact) -> Ticket:
         """The facts of a cubin, some day.
@@ -103,12 +105,20 @@ class CubinReading:
 
         Args:
             artifact: The cubin.
-            facts: As `counting.Counting` completed them.
+            facts: As a ticket gave them, or as `counting.Counting` completed them.
         """
         digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
-        if digest in self._fresh:
-            self._fresh.discard(digest)
+        if digest in self._unsaved:
+            self._unsaved.discard(digest)
             self._records.save(digest, facts)
+
+    def keep_completed(self, artifact: Artifact, facts: CubinFacts) -> None:
+        """As `keep`, of facts that were not complete when they came: no reader has kept those."""
+        digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
+        if digest in self._given:
+            self._given.discard(digest)
+            self._unsaved.add(digest)
+        self.keep(artifact, facts)
 
     def close(self) -> None:
         """End what was started."""
@@ -123,12 +133,13 @@ class CubinReading:
                 self._keep_code(artifact)
             return _Known(known)
         artifact = self._rereader.filled(artifact)
-        self._fresh.add(digest)
         place = artifact.source.path
         if artifact.packed is not None and self._helped(artifact.packed.size):
             future = self._submit(artifact, digest, unnamed=unnamed)
             if future is not None:
+                self._given.add(digest)
                 return future
+        self._unsaved.add(digest)
         cubin = read_cubin(content(artifact), artifact=place)
         if artifact.again is None and artifact.packed is None:
             self._store.put_cubin(cubin)

@@ -108,21 +108,23 @@ class Session(AbstractContextManager["Session"]):
                 read.
         """
         from sassay.capture import kernel_names, open_state, unwrap_families
+        from sassay.capture.collector import without_collector
 
         written, spec = split_label(argument)
         self.progress.note(f"reading {argument}")
-        state = open_state(
-            spec,
-            label=label or written,
-            store=self.store,
-            disassembler=self.disassembler,
-            arch_globs=tuple(archs),
-            evidence=evidence or {},
-            environment=environment or {},
-            progress=self.progress.note,
-            names=kernel_names(kernel, self._wrappers) if kernel else None,
-        )
-        gc.freeze()  # a state stays until the end: nothing is gained by looking for cycles in it
+        with without_collector():
+            state = open_state(
+                spec,
+                label=label or written,
+                store=self.store,
+                disassembler=self.disassembler,
+                arch_globs=tuple(archs),
+                evidence=evidence or {},
+                environment=environment or {},
+                progress=self.progress.note,
+                names=kernel_names(kernel, self._wrappers) if kernel else None,
+            )
+            gc.freeze()  # it stays until the end: nothing is gained by looking for cycles in it
         return unwrap_families(state, self._wrappers)
 
     def open_merged(
