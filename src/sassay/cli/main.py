@@ -34,6 +34,7 @@ from sassay.cli import (
     show,
     verify,
 )
+from sassay.cli.leaving import leave_with
 from sassay.cli.output import abandon_stdout
 from sassay.cli.text import printable
 from sassay.errors import SassayError
@@ -130,7 +131,7 @@ def run() -> None:
     # Records by the ten thousand are made and kept, and hardly any refer to themselves: looking
     # for cycles as often as Python does by default takes a fifth of a large diff.
     gc.set_threshold(100_000, 20, 50)
-    sys.exit(main(sys.argv[1:]))
+    leave_with(lambda: main(sys.argv[1:]))
 
 
 def main(arguments: list[str]) -> int:

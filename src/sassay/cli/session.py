@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sassay.cli.leaving import keep
 from sassay.cli.progress import Progress
 from sassay.errors import InputError, UsageError
 
@@ -82,6 +83,7 @@ class Session(AbstractContextManager["Session"]):
         trace: TracebackType | None,
     ) -> None:
         gc.unfreeze()
+        keep(self.store)
         self.progress.stop()
         self.disassembler.close()
         self.store.close()
@@ -125,6 +127,7 @@ class Session(AbstractContextManager["Session"]):
                 names=kernel_names(kernel, self._wrappers) if kernel else None,
             )
             gc.freeze()  # it stays until the end: nothing is gained by looking for cycles in it
+            keep(state)
         return unwrap_families(state, self._wrappers)
 
     def open_merged(
