@@ -13,7 +13,7 @@ from sassay.errors import FormatError, ToolError
 from sassay.isa.sass import Disassembler, Tool, census
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for, shipped_archs
-from sassay.isa.sass.tables.decoder import DENSE_BITS
+from sassay.isa.sass.tables.layout import DENSE_BITS
 from sassay.isa.sass.tables.record import (
     MAGIC,
     SCHEMA,
