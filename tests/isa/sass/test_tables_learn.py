@@ -14,6 +14,7 @@ from sassay.isa.sass.learn.lines import lines
 from sassay.isa.sass.learn.opcode import Condition
 from sassay.isa.sass.learn.oracle import BODY, Oracle, pack, unpack
 from sassay.isa.sass.learn.publish import table_of
+from sassay.isa.sass.learn.search import Search
 from sassay.isa.sass.tables.decoder import TableDecoder
 from sassay.isa.sass.tools import Tool
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 RZ = 0xFF
 KEYS = [0x221, 0x224, 0x304, 0x305, 0x381, 0xB81]
+RARE = [0x312, 0xD12, 0x38C, 0xF8C]
+"""Opcodes whose words are further from one another than flips reach."""
+CONVERSIONS = [0x312 | mode << 72 | mode * 13 << 82 for mode in range(32)]
 
 
 def _field(word: int, start: int, width: int) -> int:
@@ -37,11 +41,31 @@ def _load(word: int, wide: int, cached: int) -> str | None:
     return ("LOAD" if wide else "LOAD.U32") + (".CACHED" if cached else "")
 
 
+def _convert(word: int) -> str | None:
+    """Each mnemonic wants nine bits of its own; the other form has two of them, with bit 91."""
+    mode = _field(word, 72, 5)
+    uniform = word & 0xFFF == 0xD12
+    if _field(word, 82, 9) != mode * 13 or word >> 91 & 1 != uniform:
+        return None
+    return None if uniform and mode not in {0b11010, 0b00101} else f"FROM.MODE{mode}"
+
+
+def _shared(word: int) -> str | None:
+    """One form wants five bits at once, and a size that has a name; the other lacks all of it."""
+    mode, size = _field(word, 87, 5), _field(word, 73, 4)
+    if word & 0xFFF == 0xF8C:
+        named = "32" if size == 0b0110 else f"???{size}"
+        return f"SHARED.COUNT.{named}" if mode == 0b11011 else None
+    return "SHARED.ADD" if not mode and not size else None
+
+
 def made_up(word: int) -> str | None:
     """Opcodes with the traps of real ones."""
     key, reuse = word & 0xFFF, _field(word, 122, 4)
     if word >> 100 & 1:
         return None  # a reserved bit
+    if key in RARE:
+        return None if reuse else (_convert if key & 0x1FF == 0x112 else _shared)(word)
     if key == 0x221:  # plain modifiers; bit 65 counts in one mode only
         name = "ADD" + (".FTZ" if word >> 80 & 1 else "")
         if word >> 72 & 1:
@@ -69,19 +93,18 @@ def made_up(word: int) -> str | None:
 
 @dataclass
 class MadeUp(Oracle):
-    def ask_raw(self, words: Words) -> list[str | None]:
+    def mnemonics(self, words: Words) -> list[str | None]:
         self.asked += len(words)
-        names = [made_up(int(low) | int(high) << 64) for low, high in words]
-        return [None if name is None or "INVALID" in name else name for name in names]
+        return [made_up(low | high << 64) for low, high in words.tolist()]
 
 
 def _learn() -> Explorer:
     explorer = Explorer(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), lambda _: None)
-    explorer.discover([0x221 | 0x123 << 16, 0x381 | 1 << 72, 0x381 | 1 << 72 | 1 << 84])
-    explorer.conditions()
-    explorer.classify()
-    explorer.pairs()
-    explorer.enumerate()
+    seeds = [0x221 | 0x123 << 16, 0x381 | 1 << 72, 0x381 | 1 << 72 | 1 << 84]
+    explorer.discover([*seeds, *CONVERSIONS])
+    explorer.study()
+    explorer.search()
+    explorer.study()
     for number in range(5):
         if not fuzz(explorer, number)[1]:
             break
@@ -92,7 +115,7 @@ def _learn() -> Explorer:
 
 def test_an_instruction_set_is_learned_and_no_answer_is_wrong() -> None:
     explorer = _learn()
-    assert sorted(explorer.opcodes) == KEYS
+    assert sorted(explorer.opcodes) == sorted([*KEYS, *RARE])
     assert not [item for opcode in explorer.opcodes.values() for item in disputes(opcode)]
     decoder = TableDecoder(table_of(explorer.opcodes.values(), ["sm_80"], "1.2.3"))
     rng = np.random.default_rng(23)
@@ -120,6 +143,9 @@ def test_what_decides_is_found() -> None:
     assert opcodes[0x224].conditions == [Condition(24, 8, (RZ,)), Condition(32, 8, (RZ,))]
     assert opcodes[0x304].deciding == [75, 77]
     assert opcodes[0x305].deciding == [76, 84, 85]
+    assert set(opcodes[0xD12].table().values()) == {"FROM.MODE5", "FROM.MODE26"}
+    assert set(range(72, 77)) < set(opcodes[0xD12].deciding)
+    assert set(opcodes[0xF8C].table().values()) == {"SHARED.COUNT.32"}
     assert opcodes[0x381].deciding == [24, 72, 84]
     assert opcodes[0x381].conditions == [Condition(24, 8, (RZ,))]
     assert opcodes[0xB81].table() == {0: "LOAD.CACHED"}
@@ -127,6 +153,24 @@ def test_what_decides_is_found() -> None:
     assert opcodes[0xB81].fixed == 1 << 100 | 1 << 84 | 1 << 72
     assert opcodes[0x224].flags == 3
     assert set(opcodes[0x305].reuse.values()) == {0, 2}
+
+
+def test_forms_of_a_known_opcode_are_searched_with_all_its_mnemonics() -> None:
+    explorer = Explorer(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), lambda _: None)
+    explorer.discover(CONVERSIONS)
+    assert set(explorer.opcodes[0xD12].accepted.values()) == {"FROM.MODE5"}
+    assert 0xF8C not in explorer.opcodes
+    explorer.search()
+    assert set(explorer.opcodes[0xD12].accepted.values()) == {"FROM.MODE5", "FROM.MODE26"}
+    assert 0xF8C in explorer.opcodes
+
+
+def test_an_opcode_that_only_answers_without_a_name_is_searched_for_one() -> None:
+    search = Search(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), KEYS)
+    search.run()
+    assert set(search.named[0xF8C]) == {"SHARED.COUNT.32"}
+    [word] = search.named[0xF8C].values()
+    assert (_field(word, 73, 4), _field(word, 87, 5)) == (0b0110, 0b11011)
 
 
 def test_the_same_questions_are_asked_again() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.isa.sass.learn.observe import Printed, difference, read
-from sassay.isa.sass.learn.oracle import AMBIGUOUS, BODY, CONTROL, pack, raw_for
+from sassay.isa.sass.learn.oracle import AMBIGUOUS, BODY, CONTROL, UNNAMED, pack, raw_for
 from sassay.isa.sass.shape import FIRST_BIT, LAST_BIT, Kind
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sassay.isa.sass.tables.record import OpcodeRecord
     from sassay.isa.sass.tools import Tool
-
-_UNNAMED = ("INVALID", "???")
 
 
 class Reader:
@@ -48,7 +46,7 @@ class Reader:
             return
         texts = self._raw.texts(pack([(word & BODY) | CONTROL for word in fresh]))
         for word, text in zip(fresh, texts, strict=True):
-            named = text is not None and not any(mark in text for mark in _UNNAMED)
+            named = text is not None and not any(mark in text for mark in UNNAMED)
             self._known[word] = text if named else None
 
     def printed(self, word: int) -> Printed | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sassay.isa.sass.learn.opcode import (
     FORM,
+    FORMS,
     KEY_BITS,
     KEY_MASK,
     MAX_DECIDING,
@@ -15,6 +16,7 @@ from sassay.isa.sass.learn.opcode import (
     Opcode,
 )
 from sassay.isa.sass.learn.oracle import BODY, BODY_BITS, pack, with_reuse
+from sassay.isa.sass.learn.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,10 +25,8 @@ if TYPE_CHECKING:
 
 MODES = 12
 """Mnemonics of an opcode that are asked whether they accept a `.reuse` flag."""
-FORMS = 8
-"""Values of bits 9 to 11, which tell what kinds of operands an opcode has."""
 NEIGHBOURS = 24
-"""Mnemonics of an opcode that are looked for in its other forms."""
+"""Mnemonics of an opcode with which its other forms are looked for at first."""
 CONTEXTS = 5
 """Words of different mnemonics from which every bit of an opcode is flipped."""
 FULL_BITS = 10
@@ -114,27 +114,68 @@ class Explorer:
         self._other_forms()
         self._say(f"{len(self.opcodes)} opcodes with all forms of operands")
 
+    def search(self) -> None:
+        """Look for opcodes, and for mnemonics of known ones, under every key.
+
+        Only what is accepted is kept, once for each mnemonic.
+        """
+        search = Search(self._oracle, self.opcodes)
+        search.run()
+        self._keep((word, name) for each in search.named.values() for name, word in each.items())
+        self._say(f"{len(self.opcodes)} opcodes after a search under all keys")
+        self._complete_forms()
+
     def _other_forms(self) -> None:
-        """Look for what is known of an opcode under the keys of its other forms.
+        """Look under the keys of an opcode's other forms for some of what is known of it.
 
         `I2F.F16` of an immediate (0x906) is two flips from that of a register (0x306), and its
-        words without a modifier are refused. Only what is accepted is kept: the operands of one
-        form mean nothing in another, so a refusal says nothing of the modifiers.
+        words without a modifier are refused.
         """
+        questions: list[int] = []
+        for base, named in self._first_of_all_forms().items():
+            chosen = list(named.values())[:NEIGHBOURS]
+            for key in range(base, FORMS * FORM, FORM):
+                questions += _under(key, chosen)
+        self._keep_accepted(questions)
+
+    def _complete_forms(self) -> None:
+        """Look under every known key for each mnemonic that only other forms of it have shown.
+
+        `I2F` of a register has a hundred mnemonics; that of a uniform one (0xd12) takes few of
+        them.
+        """
+        named = self._first_of_all_forms()
+        questions: list[int] = []
+        for key, opcode in sorted(self.opcodes.items()):
+            there = set(opcode.accepted.values())
+            missing = (word for name, word in named[key % FORM].items() if name not in there)
+            questions += _under(key, missing)
+        self._keep_accepted(questions)
+
+    def _first_of_all_forms(self) -> dict[int, dict[str, int]]:
+        """By what the keys of all forms share, the first word of each mnemonic."""
         words: dict[int, dict[str, int]] = {}
         for key, opcode in sorted(self.opcodes.items()):
             named = words.setdefault(key % FORM, {})
             for word in self._first_of_each(opcode):
                 named.setdefault(opcode.accepted[word], word)
-        questions: list[int] = []
-        for base, named in words.items():
-            chosen = list(named.values())[:NEIGHBOURS]
-            for key in range(base, FORMS * FORM, FORM):
-                moved = [word & ~KEY_MASK | key for word in chosen]
-                questions += [word ^ uniform for word in moved for uniform in (0, _UNIFORM)]
+        return words
+
+    def _keep_accepted(self, questions: Iterable[int]) -> None:
+        """Ask, and forget what is refused.
+
+        The operands of one form mean nothing in another, so a refusal says nothing of modifiers.
+        """
         asked = [word for word in dict.fromkeys(questions) if not self._seen(word)]
         answers = zip(asked, self._oracle.ask(asked), strict=True)
         self._keep([(word, name) for word, name in answers if name is not None])
+
+    def study(self) -> None:
+        """Find what decides in each opcode, and ask for its combinations."""
+        self.conditions()
+        self.classify()
+        self.pairs()
+        self.enumerate()
 
     def conditions(self) -> None:
         """Try operand values that are known to have spellings of their own."""
@@ -414,3 +455,9 @@ class Explorer:
             value = self._random.choice(true.values) if true else self._plain(opcode, holding[0])
             word = field.put(word, value)
         return word
+
+
+def _under(key: int, words: Iterable[int]) -> list[int]:
+    """Words under another key, as they are and with the bit of the uniform datapath turned."""
+    moved = [word & ~KEY_MASK | key for word in words]
+    return [word ^ uniform for word in moved for uniform in (0, _UNIFORM)]

@@ -79,10 +79,9 @@ def learn(arch: str, programs: Programs, tool: Tool, say: Callable[[str], None])
     explorer = Explorer(oracle, say)
     with tempfile.TemporaryDirectory(prefix="sassay-") as folder:
         explorer.discover(seeds(programs.compilers, arch, Path(folder)))
-    explorer.conditions()
-    explorer.classify()
-    explorer.pairs()
-    explorer.enumerate()
+    explorer.study()
+    explorer.search()
+    explorer.study()
     say(f"{oracle.asked} words asked before the first round of doubt")
     for number in range(MAX_ROUNDS):
         asked, surprises = fuzz(explorer, number)

@@ -14,6 +14,8 @@ KEY_BITS = 12
 KEY_MASK = (1 << KEY_BITS) - 1
 FORM = 1 << 9
 """Weight of the lowest bit that tells the form of an opcode's operands."""
+FORMS = 8
+"""Values of bits 9 to 11, which tell what kinds of operands an opcode has."""
 MAX_DECIDING = 24
 """Most deciding bits and conditions of one opcode; an opcode with more is left to nvdisasm."""
 

@@ -33,7 +33,8 @@ BATCH_WORDS = 1 << 17
 """Words of one call, more than elsewhere: a program takes 0.3 s to start, and each batch is run
 twice, because made-up words are refused."""
 BASE_SECONDS = 600.0
-_UNKNOWN_MARKS = ("INVALID", "???")
+UNNAMED = ("INVALID", "???")
+"""What stands for a modifier without a name (`INVALID3`, `???2`)."""
 
 
 @dataclass
@@ -67,6 +68,22 @@ class Oracle:
         Raises:
             ToolError: if nvdisasm fails.
         """
+        return [_named(name) for name in self.mnemonics(words)]
+
+    def ask_printed(self, words: Iterable[int]) -> list[str | None]:
+        """As `ask`, but with the names of words that have a modifier without one; None: refused.
+
+        Raises:
+            ToolError: if nvdisasm fails.
+        """
+        return self.mnemonics(pack([(word & BODY) | CONTROL for word in words]))
+
+    def mnemonics(self, words: Words) -> list[str | None]:
+        """What is printed for words as they stand, operands left out; None: refused.
+
+        Raises:
+            ToolError: if nvdisasm fails.
+        """
         if not len(words):
             return []
         self.asked += len(words)
@@ -77,7 +94,7 @@ class Oracle:
             self._raw = raw_for(self.arch, self.tool)
         texts = self._raw.texts(words[places])
         for place, text in zip(places.tolist(), texts, strict=True):
-            answers[place] = _name(text)
+            answers[place] = mnemonic(text) or None if text else None
         return answers
 
 
@@ -106,8 +123,5 @@ def unpack(words: Words) -> list[int]:
     return [(a | b << 64) & BODY for a, b in zip(low, high, strict=True)]
 
 
-def _name(text: str | None) -> str | None:
-    name = mnemonic(text) if text else None
-    if not name or any(mark in name for mark in _UNKNOWN_MARKS):
-        return None
-    return name
+def _named(name: str | None) -> str | None:
+    return None if name is None or any(mark in name for mark in UNNAMED) else name
