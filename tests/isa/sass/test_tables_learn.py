@@ -166,7 +166,7 @@ def test_forms_of_a_known_opcode_are_searched_with_all_its_mnemonics() -> None:
 
 
 def test_an_opcode_that_only_answers_without_a_name_is_searched_for_one() -> None:
-    search = Search(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), KEYS)
+    search = Search(MadeUp("sm_80", Tool("none", (1, 2, 3), ("sm_80",))), {0x38C: {"SHARED.ADD"}})
     search.run()
     assert set(search.named[0xF8C]) == {"SHARED.COUNT.32"}
     [word] = search.named[0xF8C].values()

@@ -117,13 +117,16 @@ class Explorer:
     def search(self) -> None:
         """Look for opcodes, and for mnemonics of known ones, under every key.
 
-        Only what is accepted is kept, once for each mnemonic.
+        Only what is accepted is kept, once for each mnemonic. What is found leads further, so the
+        combinations of each opcode are asked for anew.
         """
-        search = Search(self._oracle, self.opcodes)
+        known = {key: set(opcode.accepted.values()) for key, opcode in self.opcodes.items()}
+        search = Search(self._oracle, known)
         search.run()
         self._keep((word, name) for each in search.named.values() for name, word in each.items())
         self._say(f"{len(self.opcodes)} opcodes after a search under all keys")
         self._complete_forms()
+        self._spent.clear()
 
     def _other_forms(self) -> None:
         """Look under the keys of an opcode's other forms for some of what is known of it.

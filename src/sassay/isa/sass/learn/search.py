@@ -1,10 +1,10 @@
 """Looks for opcodes under every key, whatever the seeds and their flips led to.
 
 A word of an opcode is refused unless several bits above its operands are right at once: no flip of
-a neighbour gets there, and a simple context has them only by luck. So every key is tried in many
-contexts, and those of which some form of operands is known in more. Where nvdisasm prints a word
-and cannot name a modifier (`ATOMS.ARRIVE.???0`), the opcode is there: its words are flipped until
-all has a name.
+a neighbour gets there, and a simple context has them only by luck. So every key is tried in
+many contexts, and those of which some form of operands is known in more. Where nvdisasm prints a
+word and cannot name a modifier (`ATOMS.POPC.INC.???1`), there is an instruction: the word is
+flipped until all of it has a name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sassay.isa.sass.learn.opcode import FORM, FORMS, KEY_BITS, KEY_MASK
 from sassay.isa.sass.learn.oracle import UNNAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sassay.isa.sass.learn.oracle import Oracle
 
@@ -26,8 +26,8 @@ FURTHER = 192
 """Further ones for the keys of an opcode of which some form answered."""
 CLIMBS = 4
 """Times that words without a name are flipped."""
-STARTS = 4
-"""Such words of one key that are flipped, those with the fewest nameless modifiers."""
+STARTS = 8
+"""Such words of one key that are flipped at a time, each of another instruction."""
 
 MODE_START, MODE_BITS = 72, 20
 """Where nearly all modifiers lie, and the bits that tell the datapath."""
@@ -45,18 +45,19 @@ class Search:
         named: By key, the first word of each mnemonic.
     """
 
-    def __init__(self, oracle: Oracle, known: Iterable[int], seed: int = 5) -> None:
+    def __init__(self, oracle: Oracle, known: Mapping[int, Collection[str]], seed: int = 5) -> None:
         """Nothing is asked yet.
 
         Args:
             oracle: Who answers.
-            known: Keys that are known to have words.
+            known: By key, the mnemonics that need not be found.
             seed: Equal ones ask the same questions.
         """
         self._oracle = oracle
         self._random = random.Random(seed)  # noqa: S311 - questions to a disassembler, no secrets
-        self._known = set(known)
-        self._nameless: dict[int, dict[int, int]] = {}
+        self._known = known
+        self._nameless: dict[int, dict[str, list[tuple[int, int]]]] = {}
+        self._flipped: set[int] = set()
         self.named: dict[int, dict[str, int]] = {}
 
     def run(self) -> None:
@@ -72,7 +73,7 @@ class Search:
 
     def _forms(self) -> Sequence[int]:
         """The keys of all forms of the opcodes that answered in one."""
-        answered = self._known | set(self.named) | set(self._nameless)
+        answered = {*self._known, *self.named, *self._nameless}
         bases = sorted({key % FORM for key in answered})
         return [base + form * FORM for base in bases for form in range(FORMS)]
 
@@ -89,12 +90,17 @@ class Search:
         return _GUARD | operands | modes << MODE_START
 
     def _starts(self) -> list[int]:
-        """The most promising words of each opcode that has no name yet."""
+        """Of each instruction that never had all its name, the word that lacks least of it."""
         found: list[int] = []
-        for key, words in sorted(self._nameless.items()):
-            if key not in self.named and key not in self._known:
-                ranked = sorted((nameless, word) for word, nameless in words.items())
-                found += [word for _, word in ranked[:STARTS]]
+        for key, stems in sorted(self._nameless.items()):
+            names = [*self._known.get(key, ()), *self.named.get(key, ())]
+            best = sorted(
+                min(words) for stem, words in stems.items()
+                if not any(name.startswith(stem) for name in names)
+            )  # fmt: skip
+            fresh = [word for _, word in best if word not in self._flipped]
+            found += fresh[:STARTS]
+        self._flipped.update(found)
         return found
 
     def _ask(self, words: Iterable[int]) -> None:
@@ -105,7 +111,8 @@ class Search:
             key = word & KEY_MASK
             nameless = sum(name.count(mark) for mark in UNNAMED)
             if nameless:
-                self._nameless.setdefault(key, {})[word] = nameless
+                stem = min((name.partition(mark)[0] for mark in UNNAMED), key=len)
+                self._nameless.setdefault(key, {}).setdefault(stem, []).append((nameless, word))
             else:
                 self.named.setdefault(key, {}).setdefault(name, word)
 
