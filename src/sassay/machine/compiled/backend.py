@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import structs
 
 from sassay.errors import UsageError
-from sassay.machine.compiled.engine import available
+from sassay.jit import available
 from sassay.machine.compiled.execute import Execution
 from sassay.machine.compiled.translate import Translations
 from sassay.machine.run import check_launch, run, shared_bytes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sassay.machine.compiled.code import Unit
 from sassay.machine.compiled.divergence import analyse
-from sassay.machine.compiled.engine import machine
+from sassay.machine.compiled.engine import compile_entry
 from sassay.machine.compiled.grid import grid_text
 from sassay.machine.compiled.layout import Word
 from sassay.machine.compiled.reductions import refuse_by_order
@@ -118,7 +118,7 @@ class Translations:
         except MissingForm as error:
             return error.form
         try:
-            entry = machine().compile(text, name)
+            entry = compile_entry(text, name)
         except RuntimeError as error:
             return f"LLVM: {str(error).strip().splitlines()[0]}"
         return Translation(entry, tuple(warp.sites), warp.frame_bytes)
