@@ -11,19 +11,16 @@ import numpy as np
 
 from sassay.isa.categories import CATEGORIES, category
 from sassay.isa.sass import spill_bytes
-from sassay.isa.sass import words as word
-from sassay.isa.sass.tables import UNKNOWN
+from sassay.isa.sass.tables import tally
 from sassay.model.layers import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from sassay.isa.sass.tables import TableDecoder
+    from sassay.isa.sass.tables import TableDecoder, Tally
 
-_FAR = 1 << 20
-"""Code sections are decoded together where no more than so many bytes between them are lost."""
 _U32 = 4
 _PLACES = {name: number for number, name in enumerate(CATEGORIES)}
 
@@ -85,81 +82,50 @@ def count_sections(
         return (), [
             Counts(b"", b"", bytes(image[start : start + size])) for start, size in sections
         ]
-    decoded = list(_decoded(image, sections, decoder))
-    shifted = np.concatenate([ids for _, ids in decoded]) if decoded else np.zeros(0, np.int32)
-    shifted += 1  # what is unknown is 0
-    order, place = _used(shifted, decoder)
-    table = np.zeros((len(sections), len(order) + 1), np.intp)
-    left: dict[int, bytes] = {}
-    stop = 0
-    for row, (words, ids) in enumerate(decoded):
-        start, stop = stop, stop + len(ids)
-        columns = place.take(shifted[start:stop], mode="clip")
-        table[row] = np.bincount(columns, minlength=len(order) + 1)
-        if table[row, -1]:
-            left[row] = words[ids == UNKNOWN].tobytes()
-    counts = list(_packed(table[:, :-1], order, decoder))
-    for row, words_left in left.items():
-        counts[row] = msgspec.structs.replace(counts[row], left=words_left)
-    return tuple(map(decoder.names.__getitem__, order.tolist())), counts
-
-
-def _used(
-    shifted: NDArray[np.int32], decoder: TableDecoder
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The ids that occur, in the order of their names, and the place among them of each plus one.
-
-    A table knows some forty thousand names, a cubin holds a hundred of them: sections are counted
-    by those places. What is unknown stands behind all others.
-    """
-    used = np.bincount(shifted, minlength=len(decoder.names) + 1)[1:] != 0
-    order = _name_order(decoder)
-    order = order[used[order]]
-    place = np.full(len(used) + 1, len(order), np.intp)
-    place[order + 1] = np.arange(len(order))
-    return order, place
+    return _packed(tally(image, sections, decoder), len(sections), decoder)
 
 
 def _packed(
-    table: NDArray[np.intp], order: NDArray[np.intp], decoder: TableDecoder
-) -> Iterator[Counts]:
-    """The counts of each row; its columns are those of `order`."""
-    meanings = [_meaning(decoder.names[number]) for number in order.tolist()]
-    kinds, loads, stores = np.array(meanings, np.intp).reshape(-1, 3).T
-    rows, places = np.nonzero(table != 0)  # of truths it is fast
-    opcodes = places.astype(np.uint32).tobytes()
-    counts = table[rows, places].astype(np.uint32).tobytes()
-    groups = _grouped(table, kinds)
-    width = groups.shape[1] * _U32
-    grouped = groups.tobytes()
-    ends = (rows.searchsorted(np.arange(len(table)), side="right") * _U32).tolist()
-    spills = zip((table @ loads).tolist(), (table @ stores).tolist(), strict=True)
-    start = 0
-    for row, (end, spilled) in enumerate(zip(ends, spills, strict=True)):
-        yield Counts(
-            opcodes[start:end],
-            counts[start:end],
-            b"",
+    found: Tally, sections: int, decoder: TableDecoder
+) -> tuple[tuple[str, ...], list[Counts]]:
+    """The names that occur, sorted, and the counts of so many sections."""
+    spelled = [decoder.names[number] for number in found.used.tolist()]
+    order = sorted(range(len(spelled)), key=spelled.__getitem__)
+    names = tuple(map(spelled.__getitem__, order))
+    rows, place, numbers = found.sections, found.places, found.counts
+    if names != tuple(spelled):
+        # A table whose names are not sorted: those of the shipped ones are.
+        place = np.argsort(order).take(place)
+        side_by_side = np.lexsort((place, rows))
+        place, numbers = place.take(side_by_side), numbers.take(side_by_side)
+    kinds, loads, stores = np.array([_meaning(name) for name in names], np.intp).reshape(-1, 3).T
+
+    def sums(by: NDArray[np.intp], weights: NDArray[np.generic], size: int) -> NDArray[np.int64]:
+        # Of doubles, which are exact: no section has 2**53 bytes.
+        return np.bincount(by, weights, minlength=size).astype(np.int64)
+
+    groups = len(CATEGORIES)
+    by_kind = sums(rows * groups + kinds.take(place), numbers, sections * groups)
+    grouped = by_kind.astype(np.uint32).tobytes()
+    spills = zip(
+        sums(rows, loads.take(place) * numbers, sections).tolist(),
+        sums(rows, stores.take(place) * numbers, sections).tolist(),
+        strict=True,
+    )
+    opcodes, counts = place.astype(np.uint32).tobytes(), numbers.tobytes()
+    ends = (rows.searchsorted(np.arange(sections), side="right") * _U32).tolist()
+    starts = [0, *ends]
+    width = groups * _U32
+    return names, [
+        Counts(
+            opcodes[starts[row] : end],
+            counts[starts[row] : end],
+            found.left[row].tobytes() if row in found.left else b"",
             grouped[row * width : (row + 1) * width],
             spilled,
         )
-        start = end
-
-
-def _grouped(table: NDArray[np.intp], kinds: NDArray[np.intp]) -> NDArray[np.uint32]:
-    """The sums of each row by category; `kinds` are those of the columns."""
-    grouped = np.zeros((len(table), len(CATEGORIES)), np.uint32)
-    if len(kinds):
-        side_by_side = kinds.argsort(kind="stable")
-        present, starts = np.unique(kinds[side_by_side], return_index=True)
-        grouped[:, present] = np.add.reduceat(table[:, side_by_side], starts, axis=1)
-    return grouped
-
-
-@lru_cache(maxsize=32)
-def _name_order(decoder: TableDecoder) -> NDArray[np.intp]:
-    """Ids in the order of their names."""
-    return np.array(sorted(range(len(decoder.names)), key=decoder.names.__getitem__), np.intp)
+        for row, (end, spilled) in enumerate(zip(ends, spills, strict=True))
+    ]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -170,25 +136,3 @@ def _meaning(opcode: str) -> tuple[int, int, int]:
     """
     loads, stores = spill_bytes({opcode: 1})
     return _PLACES[category(Layer.SASS, opcode)], loads, stores
-
-
-def _decoded(
-    image: memoryview, sections: Sequence[tuple[int, int]], decoder: TableDecoder
-) -> Iterator[tuple[word.Words, NDArray[np.int32]]]:
-    """Words and opcode ids of each section; those that lie side by side are decoded in one call."""
-    held = [(start, size - size % word.WORD_BYTES) for start, size in sections]
-    spans = [(start, start + size) for start, size in held if size]
-    first = min((start for start, _ in spans), default=0)
-    last = max((stop for _, stop in spans), default=0)
-    lost = last - first - sum(size for _, size in held)
-    if lost > _FAR or any((start - first) % word.WORD_BYTES for start, _ in spans):
-        for start, size in held:
-            words = word.section_words(image[start : start + size])
-            yield words, decoder.decode(words)
-        return
-    words = word.section_words(image[first:last])
-    ids = decoder.decode(words)
-    for start, size in held:
-        row = (start - first) // word.WORD_BYTES if size else 0
-        stop = row + size // word.WORD_BYTES
-        yield words[row:stop], ids[row:stop]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sassay.isa.sass.tables.compiled import METER, CompiledTable
 from sassay.isa.sass.tables.layout import (
     CHUNKS,
     KEYS,
@@ -58,6 +59,7 @@ class TableDecoder:
         self.taught_by = table.taught_by
         self.names = table.names
         layout = lay_out(table)
+        self._compiled = CompiledTable(layout, len(table.names))
         # As `take` wants them: places as wide as pointers, scaled.
         self._row = layout.rows.astype(np.intp) * ROW
         self._chunks = [layout.chunks[start:] for _, _, start in CHUNKS]
@@ -81,12 +83,31 @@ class TableDecoder:
 
     def decode(self, words: Words) -> NDArray[np.int32]:
         """The id of each word's mnemonic, `UNKNOWN` where the table has none."""
+        functions = METER.functions(len(words))
+        if functions is not None:
+            return self._compiled.decode(functions, words)
         ids = np.empty(len(words), dtype=np.int32)
         signed = words.view(np.int64)
         for start in range(0, len(words), BLOCK_WORDS):
             stop = start + BLOCK_WORDS
             self._decode_block(signed[start:stop], ids[start:stop])
         return ids
+
+    def count(
+        self, image: memoryview, spans: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint32], NDArray[np.int64]] | None:
+        """How often each id occurs in each of some sections; None: only `decode` is there.
+
+        Args:
+            image: What holds the sections.
+            spans: Offset and words of each, which lie inside `image`.
+
+        Returns:
+            The ids of each section in turn, ascending, how often each occurs, and where those of
+            each section end.
+        """
+        functions = METER.functions(0)
+        return None if functions is None else self._compiled.count(functions, image, spans)
 
     def _decode_block(self, words: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
         place, row, high, index, added, truth = self._buffers(len(words))
@@ -105,8 +126,8 @@ class TableDecoder:
         special = np.flatnonzero(np.greater_equal(index, SPECIAL, out=truth))
         if len(special):
             index[special] = self._finish(words, special, index.take(special) - SPECIAL)
-        np.maximum(index, 0, out=index)
-        self._answers.take(index, out=ids, mode="clip")
+        np.maximum(index, 0, out=place)
+        self._answers.take(place, out=ids, mode="clip")
         np.right_shift(high, REUSE_SHIFT - NAME_BITS, out=place)
         place &= ids
         np.greater(place, NAME_MASK, out=truth)
