@@ -8,21 +8,26 @@ filled by relocations) are shared by all kernels of the cubin.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sassay.containers import limits
-from sassay.containers.digest import code_hash
-from sassay.containers.elf import SHT_REL, SHT_RELA, STT_OBJECT, Elf, Section
+from sassay.containers.digest import NOTHING, code_hash, named_constants, packed
+from sassay.containers.elf import STT_OBJECT, Elf, Section
+from sassay.containers.kernel_sections import CONSTANT
 from sassay.containers.mangled import stable_symbol
 from sassay.errors import LimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
+
+    from sassay.containers.symbols import SymbolTable
 
 _BANK = re.compile(r"\.nv\.constant([1-9]\d?)(?:\.(.+))?", re.DOTALL)
 _INSTRUCTION = 16
@@ -30,6 +35,30 @@ _LDCU = 0x7AC
 _LDCU_OFFSET = 0x1FFFE000000000
 _BAR = 0xB1D
 _BANK_BITS = 0x1F << 54
+_BANKS = range(1, 32)
+"""Those that an operand can name, but bank 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelConstants:
+    """The constants that a kernel owns or names.
+
+    Attributes:
+        banks: Number and bytes of each bank, sorted.
+        symbols: `(bank, offset, symbol)` that relocations put into them, sorted.
+        packed_banks: `banks` as `digest.packed` writes them, each by its `code_hash`.
+        packed_symbols: `symbols`, `packed`.
+        packed_names: What the code digest covers, see `digest.named_constants`.
+    """
+
+    banks: tuple[tuple[int, bytes], ...]
+    symbols: tuple[tuple[int, int, str], ...]
+    packed_banks: bytes
+    packed_symbols: bytes
+    packed_names: bytes
+
+
+_NONE = KernelConstants((), (), NOTHING, NOTHING, NOTHING)
 
 
 @dataclass(frozen=True)
@@ -40,13 +69,15 @@ class SharedBank:
         number: The bank.
         content: Its bytes, one object for all kernels.
         addresses: `(offset, symbol)` that relocations fill in, sorted.
-        objects: `(offset, size, symbol)` of what lies in it, sorted.
+        section: The index of its section.
+        table: The symbols of the cubin.
     """
 
     number: int
     content: bytes
     addresses: tuple[tuple[int, str], ...]
-    objects: tuple[tuple[int, int, str], ...]
+    section: int
+    table: SymbolTable = field(repr=False)
 
     def named(self, offsets: Sequence[int]) -> list[tuple[str, bytes]]:
         """What the code names, in the order of `offsets`, independent of where it lies.
@@ -75,36 +106,89 @@ class SharedBank:
         return code_hash(self.content)
 
     @cached_property
+    def objects(self) -> tuple[tuple[int, int, str], ...]:
+        """`(offset, size, symbol)` of what lies in it, sorted."""
+        return tuple(sorted(
+            (symbol.value, symbol.size, self.table.name(symbol.index))
+            for symbol in self.table.of_type(STT_OBJECT)
+            if symbol.section == self.section and symbol.size
+        ))  # fmt: skip
+
+    @cached_property
+    def symbols(self) -> list[tuple[int, int, str]]:
+        """The addresses, each behind the number of the bank; sorted."""
+        return [(self.number, offset, name) for offset, name in self.addresses]
+
+    @cached_property
     def _address_at(self) -> dict[int, str]:
         return dict(self.addresses)
 
 
 class ConstantBanks:
-    """All constant banks of one cubin but bank 0."""
+    """All constant banks of one cubin but bank 0.
 
-    def __init__(self, elf: Elf) -> None:
+    Args:
+        elf: The cubin.
+        sections: Indices of the sections whose names begin like those of banks.
+    """
+
+    def __init__(self, elf: Elf, sections: Iterable[int]) -> None:
         self._elf = elf
         self._owned: dict[str, list[tuple[int, Section]]] = {}
         shared: list[tuple[int, Section]] = []
-        for section in elf.sections:
-            found = _BANK.fullmatch(section.name)
+        for index in sections:
+            found = _BANK.fullmatch(elf.names[index])
             if not found:
                 continue
             number, owner = int(found.group(1)), found.group(2)
             if owner:
-                self._owned.setdefault(owner, []).append((number, section))
+                self._owned.setdefault(owner, []).append((number, elf.section(index)))
             else:
-                shared.append((number, section))
+                shared.append((number, elf.section(index)))
         self._fills = self._read_fills()
         self.shared = tuple(self._share(number, section) for number, section in sorted(
             shared, key=lambda item: (item[0], item[1].index)
         ))  # fmt: skip
 
-    def owned(self, symbol: str) -> list[tuple[int, bytes]]:
+    def of(self, symbol: str, operands: Mapping[int, Sequence[int]] | None) -> KernelConstants:
+        """The constants of one kernel.
+
+        Args:
+            symbol: The kernel.
+            operands: Offsets that its code names, by bank; None where it cannot be searched: then
+                it may name any shared bank.
+
+        Raises:
+            LimitError: A bank of its own is larger than `limits` allow.
+        """
+        if symbol not in self._owned and (not self.shared or operands == {}):
+            return _NONE
+        named = [b for b in self.shared if operands is None or b.number in operands]
+        owned = self._owned_banks(symbol)
+        symbols = self._owned_symbols(symbol)
+        labelled = [(f"own{number}", content) for number, content in owned]
+        labelled += [(f"own{number}+{offset}", name.encode()) for number, offset, name in symbols]
+        banks = list(owned)
+        hashes = [(number, code_hash(content)) for number, content in owned]
+        for bank in named:
+            banks.append((bank.number, bank.content))
+            hashes.append((bank.number, bank.hash))
+            symbols += bank.symbols
+            labelled += bank.named(operands[bank.number] if operands is not None else ())
+        symbols.sort()
+        return KernelConstants(
+            tuple(sorted(banks)),
+            tuple(symbols),
+            packed(sorted(hashes)),
+            packed(symbols),
+            named_constants(labelled),
+        )
+
+    def _owned_banks(self, symbol: str) -> list[tuple[int, bytes]]:
         """Bank and bytes of what belongs to one kernel alone, sorted."""
         return sorted((n, self._bytes(s)) for n, s in self._owned.get(symbol, ()))
 
-    def owned_symbols(self, symbol: str) -> list[tuple[int, int, str]]:
+    def _owned_symbols(self, symbol: str) -> list[tuple[int, int, str]]:
         """`(bank, offset, symbol)` that relocations put into a kernel's own banks, sorted."""
         return sorted(
             (number, offset, name)
@@ -122,28 +206,20 @@ class ConstantBanks:
         return bytes(self._elf.content(section))
 
     def _share(self, number: int, section: Section) -> SharedBank:
-        objects = sorted(
-            (s.value, s.size, s.name)
-            for s in self._elf.symbols
-            if s.section == section.index and s.type == STT_OBJECT and s.size
-        )
-        return SharedBank(
-            number,
-            self._bytes(section),
-            tuple(self._fills.get(section.index, ())),
-            tuple(objects),
-        )
+        table = self._elf.symbols
+        addresses = tuple(self._fills.get(section.index, ()))
+        return SharedBank(number, self._bytes(section), addresses, section.index, table)
 
     def _read_fills(self) -> dict[int, list[tuple[int, str]]]:
         """Relocations into constant banks: section index to sorted `(offset, symbol)`."""
         elf = self._elf
         fills: dict[int, list[tuple[int, str]]] = {}
-        for section in elf.sections:
-            if section.type not in {SHT_REL, SHT_RELA} or ".nv.constant" not in section.name:
+        for section in elf.relocation_tables:
+            if CONSTANT not in section.name:
                 continue
             found = fills.setdefault(section.info, [])
             for offset, _, symbol, addend in elf.relocations(section):
-                name = elf.symbol_at(symbol, section).name
+                name = elf.symbol_name(symbol, section)
                 found.append((offset, f"{name}+{addend}" if addend else name))
             found.sort()
         return fills
@@ -157,11 +233,14 @@ class CodeSpan:
     Args:
         elf: The cubin.
         sections: Its code sections, of 16-byte instructions.
+        banks: The banks that are asked for; what is found of others is not complete.
     """
 
-    def __init__(self, elf: Elf, sections: Sequence[Section]) -> None:
+    def __init__(self, elf: Elf, sections: Sequence[Section], banks: Iterable[int]) -> None:
         self._elf = elf
-        self._held = held = [section for section in sections if section.size]
+        wanted = sorted(banks)
+        self._banks = range(wanted[0], wanted[-1] + 1) if wanted else _BANKS
+        held = [section for section in sections if section.size]
         self._start = min((section.offset for section in held), default=0)
         self._end = max((section.offset + section.size for section in held), default=0)
         total = sum(section.size for section in held)
@@ -174,22 +253,17 @@ class CodeSpan:
             return None
         shift = section.offset - self._start
         if not self._together or shift % _INSTRUCTION or not section.size:
-            return constant_operands(self._elf.content(section))
-        return _by_bank(self._found[section.index])
+            return _by_bank(_operands(self._elf.content(section), self._banks)[1].tolist())
+        places, pairs = self._found
+        first = bisect_left(places, shift // _INSTRUCTION)
+        last = bisect_left(places, (shift + section.size) // _INSTRUCTION, first)
+        return _by_bank(pairs[first:last]) if first < last else {}
 
     @cached_property
-    def _found(self) -> dict[int, NDArray[np.int64]]:
-        """What the instructions of each section name, by the section's index."""
-        places, pairs = _operands(self._elf.data[self._start : self._end])
-        starts = [(section.offset - self._start) // _INSTRUCTION for section in self._held]
-        ends = [
-            (section.offset - self._start + section.size) // _INSTRUCTION for section in self._held
-        ]
-        bounds = zip(*(places.searchsorted(some).tolist() for some in (starts, ends)), strict=True)
-        return {
-            section.index: pairs[first:last]
-            for section, (first, last) in zip(self._held, bounds, strict=True)
-        }
+    def _found(self) -> tuple[list[int], list[int]]:
+        """The instructions of all sections that name a bank, and what they name."""
+        places, pairs = _operands(self._elf.data[self._start : self._end], self._banks)
+        return places.tolist(), pairs.tolist()
 
 
 def constant_operands(code: bytes | memoryview) -> dict[int, list[int]] | None:
@@ -202,27 +276,31 @@ def constant_operands(code: bytes | memoryview) -> dict[int, list[int]] | None:
     """
     if len(code) % _INSTRUCTION:
         return None
-    return _by_bank(_operands(code)[1])
+    return _by_bank(_operands(code, _BANKS)[1].tolist())
 
 
-def _operands(code: bytes | memoryview) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The instructions that name a bank from 1 up, and `bank << 16 | offset` of each."""
-    import numpy as np  # noqa: PLC0415 - loaded with the first cubin that shares constants
+def _operands(code: bytes | memoryview, banks: range) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """The instructions that name one of these banks, and `bank << 16 | offset` of each.
 
-    low = np.frombuffer(code, "<u8", count=len(code) // _INSTRUCTION * 2)[::2]
-    places = np.flatnonzero((low & np.uint64(_BANK_BITS)) != 0)  # of truths it is fast
-    low = low[places]
+    They may name others too.
+    """
+    count = len(code) // _INSTRUCTION
+    top = np.frombuffer(code, "<u2", count=count * 8)[3::8] & np.uint16(_BANK_BITS >> 48)
+    # What is doubled for LDCU may carry into the bank: the one below is a candidate too.
+    top -= np.uint16(banks[0] - 1 << 6)
+    places = np.flatnonzero(top <= np.uint16(len(banks) << 6))  # of truths it is fast
+    low = np.frombuffer(code, "<u8", count=count * 2)[::2][places]
     form = low & np.uint64(0xE00)
     opcode = low & np.uint64(0xFFF)
     named = ((form == np.uint64(0x600)) | (form == np.uint64(0xA00))) & (opcode != np.uint64(_BAR))
+    named &= (low & np.uint64(_BANK_BITS)) != 0
     low, opcode, places = low[named], opcode[named], places[named]
     low = np.where(opcode == np.uint64(_LDCU), low + (low & np.uint64(_LDCU_OFFSET)), low)
     return places, ((low >> np.uint64(38)) & np.uint64(0x1FFFFF)).astype(np.int64)
 
 
-def _by_bank(pairs: NDArray[np.int64]) -> dict[int, list[int]]:
+def _by_bank(pairs: Iterable[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
-    # A set: `np.unique` costs more than all the rest on a kernel's few hundred operands.
-    for pair in sorted(set(pairs.tolist())):
+    for pair in sorted(set(pairs)):
         found.setdefault(pair >> 16, []).append(pair & 0xFFFF)
     return found

@@ -15,39 +15,27 @@ import msgspec
 
 from sassay.containers import limits
 from sassay.containers.arch import VOLTA, arch_name, arch_number
-from sassay.containers.constants import CodeSpan, ConstantBanks
-from sassay.containers.digest import code_digest, code_hash, sass_digest
-from sassay.containers.elf import (
-    EM_CUDA,
-    ET_REL,
-    SHF_EXECINSTR,
-    SHT_REL,
-    SHT_RELA,
-    STT_FUNC,
-    Elf,
-    Section,
-    read_elf,
-)
+from sassay.containers.constants import CodeSpan, ConstantBanks, KernelConstants
+from sassay.containers.digest import NOTHING, Digests, code_hash, packed, stable_relocations
+from sassay.containers.elf import EM_CUDA, ET_REL, STT_FUNC, Elf, Section, read_elf
+from sassay.containers.kernel_info import kernel_info
+from sassay.containers.kernel_sections import TEXT, KernelSections
 from sassay.containers.lines import line_sections
 from sassay.containers.notes import toolchain
-from sassay.containers.resources import (
-    SymbolTotals,
-    launch_of,
-    resources_of,
-    section_info,
-    symbol_totals,
-)
+from sassay.containers.resources import SymbolTotals, resources_of, symbol_totals
 from sassay.errors import FormatError, LimitError
 from sassay.model.code import Relocation, SassCode
 from sassay.model.kernel import Launch, Resources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sassay.containers.symbols import TypedSymbol
     from sassay.model.artifact import Toolchain
     from sassay.model.lines import LineSections
 
-TEXT = ".text."
-
 _ENTRY = 0x10
+_NO_LAUNCH, _NO_RESOURCES = packed(Launch()), packed(Resources())
 
 
 class CubinKernel(msgspec.Struct, frozen=True):
@@ -59,8 +47,8 @@ class CubinKernel(msgspec.Struct, frozen=True):
         offset: Where they begin in the cubin.
         resources: What a launch needs; the spill fields are None.
         launch: Launch attributes.
-        digest: 40 hexadecimal digits, see `digest.code_digest`.
-        sass_digest: 40 hexadecimal digits, see `digest.sass_digest`: that of `sass`.
+        digest: 40 hexadecimal digits, see `digest.Digests.code`.
+        sass_digest: 40 hexadecimal digits, see `digest.Digests.sass`: that of `sass`.
     """
 
     symbol: str
@@ -72,8 +60,7 @@ class CubinKernel(msgspec.Struct, frozen=True):
     sass_digest: str
     _arch: str
     _relocations: tuple[Relocation, ...]
-    _constants: tuple[tuple[int, bytes], ...]
-    _constant_symbols: tuple[tuple[int, int, str], ...]
+    _constants: KernelConstants
 
     @property
     def sass(self) -> SassCode:
@@ -82,8 +69,8 @@ class CubinKernel(msgspec.Struct, frozen=True):
             arch=self._arch,
             code=bytes(self.code),
             relocations=self._relocations,
-            constants=self._constants,
-            constant_symbols=self._constant_symbols,
+            constants=self._constants.banks,
+            constant_symbols=self._constants.symbols,
         )
 
 
@@ -125,7 +112,9 @@ class _Context:
     elf: Elf
     arch: str
     wide: bool
+    digests: Digests
     relocations: dict[int, tuple[Section, ...]]
+    sections: KernelSections
     totals: SymbolTotals
     banks: ConstantBanks
     span: CodeSpan
@@ -151,10 +140,10 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
         )
     arch = arch_name(elf)
     relocations: dict[int, tuple[Section, ...]] = {}
-    for section in elf.sections:
-        if section.type in {SHT_REL, SHT_RELA} and section.size:
-            relocations[section.info] = (*relocations.get(section.info, ()), section)
-    texts = [s for s in elf.sections if s.name.startswith(TEXT) and s.flags & SHF_EXECINSTR]
+    for section in elf.relocation_tables:
+        relocations[section.info] = (*relocations.get(section.info, ()), section)
+    sections = KernelSections(elf)
+    texts = list(map(elf.section, sections.texts))
     for section in texts:
         if section.size > limits.MAX_CODE_BYTES:
             raise LimitError(
@@ -162,26 +151,27 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
                 artifact=artifact,
                 place=f"section {section.name}, offset {section.offset:#x}",
             )
+    totals, banks = symbol_totals(elf), ConstantBanks(elf, sections.constants)
     context = _Context(
         elf,
         arch,
         arch_number(elf) >= VOLTA,
+        Digests(arch),
         relocations,
-        symbol_totals(elf),
-        ConstantBanks(elf),
-        CodeSpan(elf, texts),
+        sections,
+        totals,
+        banks,
+        CodeSpan(elf, texts, (bank.number for bank in banks.shared)),
     )
-    entries = {
-        (symbol.name, symbol.section): (index, bool(symbol.other & _ENTRY))
-        for index, symbol in enumerate(elf.symbols)
-        if symbol.type == STT_FUNC
-    }
+    functions_of: dict[int, list[TypedSymbol]] = {}
+    for each in elf.symbols.of_type(STT_FUNC):
+        functions_of.setdefault(each.section, []).append(each)
     kernels: list[CubinKernel] = []
     functions: list[CubinFunction] = []
     for section in texts:
         symbol = section.name.removeprefix(TEXT)
-        index, is_entry = entries.get((symbol, section.index), (-1, False))
-        if is_entry:
+        index = _entry(elf, symbol, functions_of.get(section.index, ()))
+        if index is not None:
             kernels.append(_read_kernel(context, symbol, index, section))
         else:
             functions.append(_read_function(context, symbol, section))
@@ -193,84 +183,75 @@ def read_cubin(data: bytes | memoryview, *, artifact: str) -> Cubin:
     )
 
 
+def _entry(elf: Elf, symbol: str, functions: Sequence[TypedSymbol]) -> int | None:
+    """The index of the symbol of a kernel, out of the functions of its section; the last counts."""
+    for each in reversed(functions):
+        if elf.symbols.name(each.index) == symbol:
+            return each.index if each.other & _ENTRY else None
+    return None
+
+
 def _read_kernel(context: _Context, symbol: str, index: int, text: Section) -> CubinKernel:
-    elf = context.elf
+    elf, digests, banks = context.elf, context.digests, context.banks
     code = elf.content(text)
     hashed = code_hash(code)
-    info = section_info(elf, elf.by_name.get(f".nv.info.{symbol}"))
-    launch = launch_of(info)
-    resources = resources_of(
-        elf, symbol=symbol, index=index, text=text, info=info, totals=context.totals
-    )
-    relocations = _relocations(context, text)
-    banks = context.banks
-    owned = banks.owned(symbol)
-    labelled = [(f"own{number}", content) for number, content in owned]
-    symbols = banks.owned_symbols(symbol)
-    labelled += [(f"own{number}+{offset}", name.encode()) for number, offset, name in symbols]
-    constants: list[tuple[int, bytes]] = list(owned)
-    hashes = [(number, code_hash(content)) for number, content in owned]
-    if banks.shared:
-        operands = context.span.operands(text) if context.wide else None
-        for bank in banks.shared:
-            offsets = operands.get(bank.number) if operands is not None else ()
-            if offsets is None:
-                continue
-            constants.append((bank.number, bank.content))
-            hashes.append((bank.number, bank.hash))
-            symbols += [(bank.number, offset, name) for offset, name in bank.addresses]
-            labelled += bank.named(offsets)
-    ordered = tuple(sorted(symbols))
-    return CubinKernel(
+    info = kernel_info(elf, context.sections.info.get(symbol))
+    resources, packed_resources = resources_of(
+        elf,
         symbol=symbol,
-        code=code,
-        offset=text.offset,
-        resources=resources,
-        launch=launch,
-        digest=code_digest(
-            arch=context.arch,
-            code=hashed,
-            relocations=relocations,
-            constants=labelled,
-            launch=launch,
-            resources=resources,
-            info=info,
+        index=index,
+        text=text,
+        barriers=info.barriers,
+        totals=context.totals,
+        sections=context.sections,
+    )
+    relocations = _relocations(context, text) if text.index in context.relocations else ()
+    operands = context.span.operands(text) if context.wide and banks.shared else None
+    constants = banks.of(symbol, operands)
+    return CubinKernel(
+        symbol,
+        code,
+        text.offset,
+        resources,
+        info.launch,
+        digests.code(
+            hashed,
+            relocations=stable_relocations(relocations) if relocations else NOTHING,
+            constants=constants.packed_names,
+            launch=info.packed_launch,
+            resources=packed_resources,
+            parameters=info.packed_parameters,
         ),
-        sass_digest=sass_digest(
-            arch=context.arch,
-            code=hashed,
-            relocations=relocations,
-            constants=hashes,
-            constant_symbols=ordered,
+        digests.sass(
+            hashed,
+            relocations=packed(relocations) if relocations else NOTHING,
+            constants=constants.packed_banks,
+            symbols=constants.packed_symbols,
         ),
-        _arch=context.arch,
-        _relocations=relocations,
-        _constants=tuple(sorted(constants)),
-        _constant_symbols=ordered,
+        context.arch,
+        relocations,
+        constants,
     )
 
 
 def _read_function(context: _Context, symbol: str, text: Section) -> CubinFunction:
     code = context.elf.content(text)
-    digest = code_digest(
-        arch=context.arch,
-        code=code_hash(code),
-        relocations=_relocations(context, text),
-        constants=(),
-        launch=Launch(),
-        resources=Resources(),
-        info=(),
+    digest = context.digests.code(
+        code_hash(code),
+        relocations=stable_relocations(_relocations(context, text)),
+        constants=NOTHING,
+        launch=_NO_LAUNCH,
+        resources=_NO_RESOURCES,
+        parameters=NOTHING,
     )
     return CubinFunction(symbol, code, text.offset, digest)
 
 
 def _relocations(context: _Context, text: Section) -> tuple[Relocation, ...]:
-    if text.index not in context.relocations:
-        return ()
     elf = context.elf
     return tuple(
         sorted(
-            Relocation(offset, kind, elf.symbol_at(symbol, section).name, addend)
+            Relocation(offset, kind, elf.symbol_name(symbol, section), addend)
             for section in context.relocations.get(text.index, ())
             for offset, kind, symbol, addend in elf.relocations(section)
         )

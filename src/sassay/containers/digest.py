@@ -15,27 +15,25 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.containers.mangled import stable_symbol
-from sassay.containers.nvinfo import Attribute, Info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sassay.model.code import Relocation, SassCode
-    from sassay.model.kernel import Launch, Resources
 
 DIGEST_BYTES = 20
 
-_PARAMETERS = frozenset(
-    int(number)
-    for number in (
-        Attribute.KPARAM_INFO,
-        Attribute.KPARAM_INFO_V2,
-        Attribute.CBANK_PARAM_SIZE,
-        Attribute.MAX_CLUSTER_RANK,
-        Attribute.EXPLICIT_CLUSTER,
-    )
+packed = msgspec.msgpack.Encoder().encode
+"""The MessagePack of a value: what digests are made of."""
+
+NOTHING = packed(())
+_SHA256 = packed(bytes(32))[:-32]
+"""What stands before 32 bytes."""
+_RECORD, _FIELDS = b"\x95", b"\x87"
+"""What stands before an array of 5, and before a map of 7."""
+_RELOCATIONS, _CONSTANTS, _LAUNCH, _RESOURCES, _PARAMETERS = map(
+    packed, ("relocations", "constants", "launch", "resources", "parameters")
 )
-_encode = msgspec.msgpack.Encoder().encode
 
 
 def code_hash(code: bytes | memoryview) -> bytes:
@@ -43,74 +41,76 @@ def code_hash(code: bytes | memoryview) -> bytes:
     return hashlib.sha256(code).digest()
 
 
-def code_digest(
-    *,
-    arch: str,
-    code: bytes,
-    relocations: Iterable[Relocation],
-    constants: Iterable[tuple[str, bytes]],
-    launch: Launch,
-    resources: Resources,
-    info: Iterable[Info],
-) -> str:
-    """The digest as 40 hexadecimal digits.
+class Digests:
+    """The digests of kernels of one architecture.
 
-    Args:
-        arch: Architecture of the code.
-        code: The section's `code_hash`.
-        relocations: Of the section, sorted by offset.
-        constants: The kernel's own constants and those that it names, each with a stable label.
-        launch: Launch attributes.
-        resources: Resources.
-        info: The kernel's own `.nv.info` attributes, of which the parameter layout counts.
+    They are of one MessagePack value each, `code` of a map and `sass` of an array, which is put
+    together from parts: most parts of one kernel are those of others.
     """
-    parameters = [
-        (number, value, content.hex()) for number, value, content in info if number in _PARAMETERS
-    ]
-    parameters.sort()
-    head: Mapping[str, object] = {
-        "arch": arch,
-        "code": code,
-        "relocations": [(r.offset, r.kind, stable_symbol(r.symbol), r.addend) for r in relocations],
-        "constants": [(label, hashlib.blake2b(c).hexdigest()) for label, c in constants],
-        "launch": launch,
-        "resources": resources,
-        "parameters": parameters,
-    }
-    encoded = _encode(head)
-    return hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).hexdigest()
+
+    def __init__(self, arch: str) -> None:
+        named = packed(arch)
+        self._code = _FIELDS + packed("arch") + named + packed("code") + _SHA256
+        self._sass = b"S" + _RECORD + named + _SHA256
+
+    def code(
+        self,
+        code: bytes,
+        *,
+        relocations: bytes,
+        constants: bytes,
+        launch: bytes,
+        resources: bytes,
+        parameters: bytes,
+    ) -> str:
+        """The code digest as 40 hexadecimal digits.
+
+        Args:
+            code: The section's `code_hash`.
+            relocations: What `stable_relocations` makes of those of the section.
+            constants: What `named_constants` makes of the kernel's own constants and of those
+                that it names.
+            launch: Its launch attributes, `packed`.
+            resources: Its resources, `packed`.
+            parameters: Its parameter layout, `packed`.
+        """
+        parts = (
+            self._code, code, _RELOCATIONS, relocations, _CONSTANTS, constants, _LAUNCH, launch,
+            _RESOURCES, resources, _PARAMETERS, parameters,
+        )  # fmt: skip
+        return hashlib.blake2b(b"".join(parts), digest_size=DIGEST_BYTES).hexdigest()
+
+    def sass(self, code: bytes, *, relocations: bytes, constants: bytes, symbols: bytes) -> str:
+        """The digest under which a store keeps a `SassCode`, as 40 hexadecimal digits.
+
+        Unlike `code` it covers just what the record holds, names as they are.
+
+        Args:
+            code: `code_hash` of its code.
+            relocations: Those of the record, `packed`.
+            constants: Its banks, each by number and `code_hash`, sorted and `packed`.
+            symbols: The constant symbols of the record, `packed`.
+        """
+        parts = (self._sass, code, relocations, constants, symbols)
+        return hashlib.blake2b(b"".join(parts), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def sass_digest(
-    *,
-    arch: str,
-    code: bytes,
-    relocations: tuple[Relocation, ...],
-    constants: Iterable[tuple[int, bytes]],
-    constant_symbols: tuple[tuple[int, int, str], ...],
-) -> str:
-    """The digest under which a store keeps a `SassCode`, as 40 hexadecimal digits.
+def stable_relocations(relocations: Iterable[Relocation]) -> bytes:
+    """Relocations, sorted by offset, by the stable names of their symbols."""
+    return packed([(r.offset, r.kind, stable_symbol(r.symbol), r.addend) for r in relocations])
 
-    Unlike `code_digest` it covers just what the record holds, names as they are.
 
-    Args:
-        arch: Of the record.
-        code: `code_hash` of its code.
-        relocations: Of the record.
-        constants: Its banks, each by number and `code_hash`.
-        constant_symbols: Of the record.
-    """
-    head = (arch, code, relocations, sorted(constants), constant_symbols)
-    encoded = b"S" + _encode(head)
-    return hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).hexdigest()
+def named_constants(constants: Iterable[tuple[str, bytes]]) -> bytes:
+    """Constants, each with a stable label."""
+    return packed([(label, hashlib.blake2b(c).hexdigest()) for label, c in constants])
 
 
 def digest_of_sass(code: SassCode) -> str:
-    """`sass_digest` of a whole record."""
-    return sass_digest(
-        arch=code.arch,
-        code=code_hash(code.code),
-        relocations=code.relocations,
-        constants=[(number, code_hash(content)) for number, content in code.constants],
-        constant_symbols=code.constant_symbols,
+    """`Digests.sass` of a whole record."""
+    hashes = sorted((number, code_hash(content)) for number, content in code.constants)
+    return Digests(code.arch).sass(
+        code_hash(code.code),
+        relocations=packed(code.relocations),
+        constants=packed(hashes),
+        symbols=packed(code.constant_symbols),
     )

@@ -7,17 +7,16 @@ tables are copied. Host shared objects, relocatable objects and cubins are all r
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
 
 import msgspec
 
 from sassay.containers import limits
+from sassay.containers.strings import StringTable
+from sassay.containers.symbols import SYMBOL_BYTES, Symbol, SymbolTable
 from sassay.errors import FormatError, LimitError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAGIC = b"\x7fELF"
 EM_CUDA = 190
@@ -26,6 +25,7 @@ SHT_NOBITS = 8
 _CUDA_NOBITS = frozenset({0x70000007, 0x70000009, 0x7000000A, 0x70000015})
 """Types that hold no bytes in a cubin: CUDA_GLOBAL, CUDA_LOCAL, CUDA_SHARED and
 CUDA_SHARED_RESERVED, as `cuobjdump -elf` names them."""
+_NOBITS = _CUDA_NOBITS | {SHT_NOBITS}
 
 SHT_SYMTAB = 2
 SHT_RELA, SHT_REL = 4, 9
@@ -35,10 +35,14 @@ STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
-_SYMBOL = struct.Struct("<IBBHQQ")
 _REL = struct.Struct("<QQ")
 _RELA = struct.Struct("<QQq")
 _SHN_XINDEX = 0xFFFF
+_TABLES = frozenset({SHT_RELA, SHT_REL})
+
+Header = tuple[int, int, int, int, int, int, int, int, int, int]
+"""A section header as it lies in the file: `sh_name`, `sh_type`, `sh_flags`, `sh_addr`,
+`sh_offset`, `sh_size`, `sh_link`, `sh_info`, `sh_addralign`, `sh_entsize`."""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -57,56 +61,6 @@ class Section(msgspec.Struct, frozen=True):
     align: int
 
 
-class Symbol(msgspec.Struct, frozen=True):
-    """One symbol; `section` is the index of the section that defines it, 0 if undefined."""
-
-    name: str
-    value: int
-    size: int
-    type: int
-    bind: int
-    other: int
-    section: int
-
-
-@dataclass(slots=True)
-class _Strings:
-    """A string table, read once.
-
-    Names may share tails, so overlapping long names could ask for far more than the table holds;
-    `spent` keeps all of them together within a multiple of it.
-    """
-
-    data: bytes
-    label: str
-    offset: int
-    artifact: str
-    spent: int = 0
-    most: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.most = limits.NAME_TABLE_FACTOR * len(self.data) + limits.MAX_NAME_BYTES
-
-    def at(self, offset: int) -> str:
-        """The string that starts at `offset`; undecodable bytes are replaced."""
-        end = self.data.find(b"\0", offset)  # also -1 for an offset behind the end
-        if end < 0:
-            raise FormatError(
-                f"string {offset} lies outside {self.label} of {len(self.data)} bytes",
-                artifact=self.artifact,
-                place=f"offset {self.offset:#x}",
-            )
-        length = end + 1 - offset
-        self.spent += length
-        if length > limits.MAX_NAME_BYTES or self.spent > self.most:
-            raise LimitError(
-                f"names are longer than {limits.MAX_NAME_BYTES} bytes or overlap too often",
-                artifact=self.artifact,
-                place=f"offset {self.offset + offset:#x}",
-            )
-        return self.data[offset:end].decode("utf-8", "replace")
-
-
 @dataclass(frozen=True)
 class Elf:
     """A parsed ELF file.
@@ -120,7 +74,8 @@ class Elf:
         abi: `e_ident[EI_ABIVERSION]`: 7 or 8 in cubins.
         version: `e_version`: the toolkit version times ten in old cubins.
         flags: `e_flags`.
-        sections: In the order of the file.
+        headers: Section headers, in the order of the file.
+        names: The name of each section.
     """
 
     data: memoryview
@@ -131,49 +86,59 @@ class Elf:
     abi: int
     version: int
     flags: int
-    sections: tuple[Section, ...] = field(repr=False)
+    headers: tuple[Header, ...] = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
 
     @cached_property
-    def by_name(self) -> dict[str, Section]:
+    def sections(self) -> tuple[Section, ...]:
+        """All sections, in the order of the file."""
+        return tuple(map(self.section, range(len(self.headers))))
+
+    @cached_property
+    def relocation_tables(self) -> tuple[Section, ...]:
+        """The sections of type REL or RELA that hold entries, in the order of the file."""
+        found = [i for i, header in enumerate(self.headers) if header[1] in _TABLES and header[5]]
+        return tuple(map(self.section, found))
+
+    def section(self, index: int) -> Section:
+        """One section."""
+        _, kind, flags, address, offset, size, link, info, align, entry = self.headers[index]
+        return Section(
+            index, self.names[index], kind, flags, address, offset, size, link, info, entry, align
+        )
+
+    @property
+    def by_name(self) -> Mapping[str, Section]:
         """Sections by name; the first one where a name repeats."""
-        named: dict[str, Section] = {}
-        for section in self.sections:
-            named.setdefault(section.name, section)
-        return named
+        return _ByName(self)
 
     def content(self, section: Section) -> memoryview:
         """The bytes of a section, not copied; empty for NOBITS."""
-        if occupies_nothing(section.type, self.machine):
+        return self.content_at(section.index)
+
+    def content_at(self, index: int) -> memoryview:
+        """`content` of the section with that index."""
+        header = self.headers[index]
+        start = header[4]
+        if header[1] in _NOBITS and occupies_nothing(header[1], self.machine):
             return self.data[:0]
-        return self.data[section.offset : section.offset + section.size]
+        return self.data[start : start + header[5]]
 
     @cached_property
-    def symbols(self) -> tuple[Symbol, ...]:
+    def symbols(self) -> SymbolTable:
         """The symbols of `.symtab` (the first table of type SYMTAB), empty without one.
 
         Raises:
             FormatError: The table or its strings are cut or misshapen.
         """
-        table = next((s for s in self.sections if s.type == SHT_SYMTAB), None)
-        if table is None:
-            return ()
-        count = _whole_entries(table, _SYMBOL.size, limits.MAX_SYMBOLS, self.artifact)
+        index = next((i for i, header in enumerate(self.headers) if header[1] == SHT_SYMTAB), None)
+        if index is None:
+            return SymbolTable(b"", StringTable(b"", "no section", 0, self.artifact))
+        table = self.section(index)
+        count = _whole_entries(table, SYMBOL_BYTES, limits.MAX_SYMBOLS, self.artifact)
         strings = self._strings(table.link, table)
-        extended = self._extended_indices(table, count)
-        return tuple(
-            Symbol(
-                strings.at(name),
-                value,
-                size,
-                info & 0xF,
-                info >> 4,
-                other,
-                extended[i] if index == _SHN_XINDEX and extended else index,
-            )
-            for i, (name, info, other, index, value, size) in enumerate(
-                _SYMBOL.iter_unpack(self.content(table))
-            )
-        )
+        extended = partial(self._extended_indices, table, count)
+        return SymbolTable(self.content(table), strings, extended)
 
     def symbol_at(self, index: int, user: Section) -> Symbol:
         """One symbol.
@@ -185,8 +150,15 @@ class Elf:
         Raises:
             FormatError: There is none.
         """
+        return self.symbols[self._known(index, user)]
+
+    def symbol_name(self, index: int, user: Section) -> str:
+        """The name of `symbol_at`, without the rest."""
+        return self.symbols.name(self._known(index, user))
+
+    def _known(self, index: int, user: Section) -> int:
         if index < len(self.symbols):
-            return self.symbols[index]
+            return index
         raise FormatError(
             f"names symbol {index} of {len(self.symbols)}",
             artifact=self.artifact,
@@ -195,9 +167,9 @@ class Elf:
 
     def _extended_indices(self, table: Section, count: int) -> tuple[int, ...]:
         """Section indices above 65,279 live in SHT_SYMTAB_SHNDX (type 18)."""
-        for section in self.sections:
-            if section.type == 18 and section.link == table.index and section.size == 4 * count:
-                return struct.unpack(f"<{count}I", self.content(section))
+        for index, header in enumerate(self.headers):
+            if header[1] == 18 and header[6] == table.index and header[5] == 4 * count:
+                return struct.unpack(f"<{count}I", self.content_at(index))
         return ()
 
     def relocations(self, section: Section) -> Iterator[tuple[int, int, int, int]]:
@@ -219,22 +191,41 @@ class Elf:
             for offset, info in _REL.iter_unpack(content):
                 yield offset, info & 0xFFFFFFFF, info >> 32, 0
 
-    def _strings(self, index: int, user: Section) -> _Strings:
-        if index >= len(self.sections):
+    def _strings(self, index: int, user: Section) -> StringTable:
+        if index >= len(self.headers):
             raise FormatError(
-                f"section {user.index} names string table {index} of {len(self.sections)}",
+                f"section {user.index} names string table {index} of {len(self.headers)}",
                 artifact=self.artifact,
                 place=f"section {user.name}",
             )
-        section = self.sections[index]
-        return _Strings(
+        section = self.section(index)
+        return StringTable(
             bytes(self.content(section)), f"section {section.name}", section.offset, self.artifact
         )
 
 
+class _ByName(Mapping[str, Section]):
+    """Sections made as they are asked for: a few names of a cubin matter, it may hold 40,000."""
+
+    def __init__(self, elf: Elf) -> None:
+        self._elf = elf
+
+    def __getitem__(self, name: str) -> Section:
+        try:
+            return self._elf.section(self._elf.names.index(name))
+        except ValueError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(self._elf.names))
+
+    def __len__(self) -> int:
+        return len(set(self._elf.names))
+
+
 def occupies_nothing(section_type: int, machine: int) -> bool:
     """Whether sections of this type have a size but no bytes in the file."""
-    return section_type == SHT_NOBITS or (machine == EM_CUDA and section_type in _CUDA_NOBITS)
+    return section_type == SHT_NOBITS or (section_type in _CUDA_NOBITS and machine == EM_CUDA)
 
 
 def read_elf(data: bytes | memoryview, *, artifact: str) -> Elf:
@@ -267,7 +258,7 @@ def read_elf(data: bytes | memoryview, *, artifact: str) -> Elf:
             place="offset 0x4",
             hint=f"class {ident[4]}, data encoding {ident[5]}",
         )
-    sections = _read_sections(
+    headers, held = _read_sections(
         view,
         machine=machine,
         table=table,
@@ -276,7 +267,7 @@ def read_elf(data: bytes | memoryview, *, artifact: str) -> Elf:
         names=names,
         artifact=artifact,
     )
-    return Elf(view, artifact, kind, machine, ident[7], ident[8], version, flags, sections)
+    return Elf(view, artifact, kind, machine, ident[7], ident[8], version, flags, headers, held)
 
 
 def _read_sections(
@@ -288,9 +279,10 @@ def _read_sections(
     count: int,
     names: int,
     artifact: str,
-) -> tuple[Section, ...]:
+) -> tuple[tuple[Header, ...], tuple[str, ...]]:
+    """Section headers and their names."""
     if table == 0:
-        return ()
+        return (), ()
     place = f"offset {table:#x}"
     if entry != _SECTION.size:
         raise FormatError(
@@ -328,28 +320,29 @@ def _read_sections(
             artifact=artifact,
             place="offset 0x3e",
         )
-    raw = list(_SECTION.iter_unpack(view[table : table + count * _SECTION.size]))
-    for index, (_, kind, _, _, offset, size, *_) in enumerate(raw):
-        if kind and not occupies_nothing(kind, machine) and offset + size > len(view):
+    raw: tuple[Header, ...] = tuple(
+        _SECTION.iter_unpack(view[table : table + count * _SECTION.size])
+    )
+    size = len(view)
+    behind = [i for i, header in enumerate(raw) if header[4] + header[5] > size]
+    for index in behind:
+        _, kind, _, _, offset, length, *_ = raw[index]
+        if kind and not occupies_nothing(kind, machine):
             raise FormatError(
-                f"section {index} ends at {offset + size:#x}, the file at {len(view):#x}",
+                f"section {index} ends at {offset + length:#x}, the file at {size:#x}",
                 artifact=artifact,
                 place=f"offset {table + index * _SECTION.size:#x}",
                 hint="the file is cut",
             )
     if not raw:
-        return ()
+        return (), ()
     holder = raw[names]
     stored = holder[1] and not occupies_nothing(holder[1], machine)
     held = bytes(view[holder[4] : holder[4] + holder[5]]) if stored else b""
-    strings = _Strings(held, "the section names", holder[4], artifact)
-    return tuple(
-        Section(
-            index, strings.at(row[0]) if held else "", row[1], row[2], row[3], row[4], row[5],
-            row[6], row[7], row[9], row[8],
-        )
-        for index, row in enumerate(raw)
-    )  # fmt: skip
+    if not held:
+        return raw, ("",) * len(raw)
+    strings = StringTable(held, "the section names", holder[4], artifact)
+    return raw, tuple(strings.all_at([header[0] for header in raw]))
 
 
 def _whole_entries(section: Section, entry: int, most: int, artifact: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay.containers import limits
-from sassay.containers.elf import EM_CUDA, ET_REL, SHF_EXECINSTR, SHT_REL, SHT_RELA, read_elf
+from sassay.containers.elf import EM_CUDA, ET_REL, SHF_EXECINSTR, SHT_RELA, read_elf
 from sassay.containers.line_header import Reader, string_at
 from sassay.containers.line_program import NO_NAME, read_sequences
 from sassay.errors import FormatError, LimitError
@@ -146,7 +146,8 @@ def line_sections(elf: Elf) -> LineSections | None:
         LimitError: One is larger than `limits` allow.
     """
     names = elf.by_name
-    if SOURCE_LINES not in names and PTX_LINES not in names:
+    source, ptx = names.get(SOURCE_LINES), names.get(PTX_LINES)
+    if source is None and ptx is None:
         return None
     return LineSections(
         code=tuple(
@@ -154,8 +155,8 @@ def line_sections(elf: Elf) -> LineSections | None:
             for each in elf.sections
             if each.flags & SHF_EXECINSTR
         ),
-        source=_line_section(elf, names.get(SOURCE_LINES)),
-        ptx=_line_section(elf, names.get(PTX_LINES)),
+        source=_line_section(elf, source),
+        ptx=_line_section(elf, ptx),
         strings={part: _content(elf, names[part]) for part in _STRINGS if part in names},
     )
 
@@ -217,14 +218,14 @@ def _line_section(elf: Elf, section: Section | None) -> LineSection | None:
     if section is None:
         return None
     addresses = []
-    for holder in elf.sections:
-        if holder.info != section.index or holder.type not in {SHT_REL, SHT_RELA}:
+    for holder in elf.relocation_tables:
+        if holder.info != section.index:
             continue
         for offset, kind, index, addend in elf.relocations(holder):
             symbol = elf.symbol_at(index, holder)
             value = symbol.value + addend
-            if elf.type != ET_REL and symbol.section < len(elf.sections):
-                value -= elf.sections[symbol.section].address
+            if elf.type != ET_REL and symbol.section < len(elf.headers):
+                value -= elf.section(symbol.section).address
             whole = holder.type == SHT_RELA
             # A hostile file may claim any 64 bits here; a record holds no more than 63.
             value = value if abs(value) < _FAR else _FAR

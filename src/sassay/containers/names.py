@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sassay.containers.cubin import TEXT
 from sassay.containers.elf import read_elf
+from sassay.containers.kernel_sections import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ def cubin_names(data: bytes | memoryview, *, artifact: str) -> Iterator[str]:
     Raises:
         FormatError: It is no ELF file.
     """
-    for section in read_elf(data, artifact=artifact).sections:
-        if section.name.startswith(TEXT):
-            yield section.name.removeprefix(TEXT)
+    for name in read_elf(data, artifact=artifact).names:
+        if name.startswith(TEXT):
+            yield name.removeprefix(TEXT)
 
 
 def ptx_names(text: bytes) -> Iterator[str]:

@@ -8,6 +8,7 @@ and numbers are those that `cuobjdump -elf` and nvdisasm print.
 from __future__ import annotations
 
 import struct
+import sys
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -36,6 +37,19 @@ class Attribute(IntEnum):
 _READ = frozenset(int(attribute) for attribute in Attribute)
 _HEAD = struct.Struct("<BBH")
 _SHORT = frozenset({NVAL, BVAL, HVAL})
+_PAIR = struct.Struct("<III")
+"""The head of an attribute of 8 bytes, the index of a symbol, and a number."""
+_TOTALS = {
+    int.from_bytes((SVAL, number, 8, 0), "little"): int(number)
+    for number in (Attribute.REGCOUNT, Attribute.FRAME_SIZE, Attribute.MIN_STACK_SIZE)
+}
+_PARAMETER = int.from_bytes((SVAL, Attribute.KPARAM_INFO, 12, 0), sys.byteorder)
+_PARAMETER_WORDS = 4
+_STEPS: dict[int, int] = {}
+_MOST_STEPS = 4096
+"""Of so many heads `_step` is kept; real files know some hundred."""
+_BEYOND = 1 << 32
+"""More words than a section has: what follows a head that no rule knows."""
 
 
 class Info(NamedTuple):
@@ -46,7 +60,7 @@ class Info(NamedTuple):
     content: bytes
 
 
-def read_info(content: memoryview, *, artifact: str, place: str) -> list[Info]:
+def read_info(content: bytes | memoryview, *, artifact: str, place: str) -> list[Info]:
     """The attributes of one section that sassay reads, in the order of the file.
 
     Args:
@@ -87,6 +101,70 @@ def read_info(content: memoryview, *, artifact: str, place: str) -> list[Info]:
     if position < end:
         raise FormatError("an attribute is cut", artifact=artifact, place=f"{place}+{position:#x}")
     return found
+
+
+def read_totals(data: bytes) -> dict[int, dict[int, int]] | None:
+    """Registers, frame and stack of every function, out of `.nv.info`.
+
+    Returns:
+        Numbers by index of the symbol, by attribute. None where the section holds anything else
+        but what sassay reads of every function: `read_info` may still know all of it.
+    """
+    if len(data) % _PAIR.size:
+        return None
+    found: dict[int, dict[int, int]] = {head: {} for head in _TOTALS}
+    try:
+        for head, symbol, value in _PAIR.iter_unpack(data):
+            found[head][symbol] = value
+    except KeyError:
+        return None
+    return {_TOTALS[head]: numbers for head, numbers in found.items()}
+
+
+def read_part(data: bytes) -> bytes | None:
+    """The attributes of one section that sassay reads, as they lie in it, one behind the other.
+
+    What `read_info` says of them it says of the section: a kernel's section tells mostly of places
+    in its code, and without them those of thousands of kernels are a few hundred.
+
+    Returns:
+        None where they do not follow each other up to the end: `read_info` tells why.
+    """
+    if len(data) % _HEAD.size:
+        return None
+    words = memoryview(data).cast("I")
+    kept: list[bytes] = []
+    place, end = 0, len(words)
+    step_of = _STEPS.get
+    while place < end:
+        head = words[place]
+        step = step_of(head) or _step(head)
+        if step > 0:
+            place += step
+            continue
+        start, place = place, place - step
+        if head == _PARAMETER:  # one for each parameter, side by side
+            while place < end and words[place] == head:
+                place += _PARAMETER_WORDS
+        kept.append(data[start * _HEAD.size : place * _HEAD.size])
+    return b"".join(kept) if place == end else None
+
+
+def _step(head: int) -> int:
+    """Words from the head of one attribute to the next one; negative for those that are read."""
+    step: int
+    form, number, value = _HEAD.unpack(head.to_bytes(_HEAD.size, sys.byteorder))
+    if form == SVAL:
+        step = 1 + (value + 3) // 4
+    elif form in _SHORT:
+        step = 1
+    else:
+        return _BEYOND
+    if number in _READ:
+        step = -step
+    if len(_STEPS) < _MOST_STEPS:
+        _STEPS[head] = step
+    return step
 
 
 def words(info: Info) -> tuple[int, ...]:

@@ -15,38 +15,36 @@ before device linking cuobjdump prints STACK:0, where sassay tells the frame siz
 
 from __future__ import annotations
 
-import math
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sassay.containers.digest import packed
 from sassay.containers.notes import OLD_ABI
-from sassay.containers.nvinfo import Attribute, Info, read_info, triple
-from sassay.model.kernel import Launch, Resources
+from sassay.containers.nvinfo import Attribute, read_info, read_totals
+from sassay.model.kernel import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from sassay.containers.elf import Elf, Section
+    from sassay.containers.kernel_sections import KernelSections
 
 _GLOBAL_INFO = ".nv.info"
-_WARP = 32
 _PAIR = struct.Struct("<II")
 """The index of a symbol, and a number."""
-# Members of an enumeration are looked up slowly, and this is asked of every attribute.
-_REQNTID = int(Attribute.REQNTID)
-_MAX_THREADS = int(Attribute.MAX_THREADS)
-_CTA_PER_CLUSTER = int(Attribute.CTA_PER_CLUSTER)
-_NUM_BARRIERS = int(Attribute.NUM_BARRIERS)
+# Members of an enumeration are looked up slowly.
+_REGISTERS, _FRAME, _STACK = map(
+    int, (Attribute.REGCOUNT, Attribute.FRAME_SIZE, Attribute.MIN_STACK_SIZE)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolTotals:
     """What `.nv.info` says of every function, by index in the symbol table."""
 
-    registers: dict[int, int] = field(default_factory=dict)
-    frame: dict[int, int] = field(default_factory=dict)
-    stack: dict[int, int] = field(default_factory=dict)
+    registers: dict[int, int]
+    frame: dict[int, int]
+    stack: dict[int, int]
 
 
 def symbol_totals(elf: Elf) -> SymbolTotals:
@@ -55,79 +53,74 @@ def symbol_totals(elf: Elf) -> SymbolTotals:
     Raises:
         FormatError: The section does not follow its format.
     """
-    totals = SymbolTotals()
-    tables = {
-        int(Attribute.REGCOUNT): totals.registers,
-        int(Attribute.FRAME_SIZE): totals.frame,
-        int(Attribute.MIN_STACK_SIZE): totals.stack,
-    }
-    for info in section_info(elf, elf.by_name.get(_GLOBAL_INFO)):
-        table = tables.get(info.number)
-        if table is not None and len(info.content) >= _PAIR.size:
-            symbol, value = _PAIR.unpack_from(info.content)
-            table[symbol] = value
-    return totals
-
-
-def section_info(elf: Elf, section: Section | None) -> Sequence[Info]:
-    """The attributes of one `.nv.info*` section, none without a section."""
+    section = elf.by_name.get(_GLOBAL_INFO)
     if section is None:
-        return ()
-    place = f"section {section.name}, offset {section.offset:#x}"
-    return read_info(elf.content(section), artifact=elf.artifact, place=place)
-
-
-def launch_of(info: Iterable[Info]) -> Launch:
-    """Launch attributes out of a kernel's own `.nv.info.<symbol>`."""
-    block = max_block = cluster = None
-    for item in info:
-        if item.number == _REQNTID:
-            block = triple(item)
-        elif item.number == _MAX_THREADS:
-            max_block = triple(item)
-        elif item.number == _CTA_PER_CLUSTER:
-            cluster = triple(item)
-    threads = math.prod(block) if block else 0
-    return Launch(
-        block=block,
-        max_block=max_block,
-        cluster=cluster if cluster and any(cluster) else None,
-        warps=-(-threads // _WARP) or None,
-    )
+        return SymbolTotals({}, {}, {})
+    data = bytes(elf.content(section))
+    totals = read_totals(data)
+    if totals is None:
+        totals = {_REGISTERS: {}, _FRAME: {}, _STACK: {}}
+        place = f"section {section.name}, offset {section.offset:#x}"
+        for info in read_info(data, artifact=elf.artifact, place=place):
+            if info.number in totals and len(info.content) >= _PAIR.size:
+                symbol, value = _PAIR.unpack_from(info.content)
+                totals[info.number][symbol] = value
+    return SymbolTotals(totals[_REGISTERS], totals[_FRAME], totals[_STACK])
 
 
 def resources_of(
-    elf: Elf, *, symbol: str, index: int, text: Section, info: Iterable[Info], totals: SymbolTotals
-) -> Resources:
-    """The resources of one kernel; the spill fields stay None.
+    elf: Elf,
+    *,
+    symbol: str,
+    index: int,
+    text: Section,
+    barriers: int | None,
+    totals: SymbolTotals,
+    sections: KernelSections,
+) -> tuple[Resources, bytes]:
+    """The resources of one kernel, and what `digest.packed` makes of them.
+
+    The spill fields stay None.
 
     Args:
         elf: The cubin.
         symbol: The kernel.
         index: Its index in the symbol table.
         text: Its code section.
-        info: Its own attributes.
+        barriers: What its own attributes say.
         totals: What `symbol_totals` read.
+        sections: The sections of all kernels.
     """
-    barriers = next((i.value for i in info if i.number == _NUM_BARRIERS), None)
-    if barriers is None:
-        # ABI 8 leaves the attribute out where there are none.
-        barriers = text.flags >> 20 & 0x7F if elf.abi <= OLD_ABI else 0
     registers = totals.registers.get(index)
-    if registers is None and elf.abi <= OLD_ABI:
-        registers = text.info >> 24
-    shared = _size(elf, f".nv.shared.{symbol}")
-    return Resources(
+    if elf.abi <= OLD_ABI:
+        if barriers is None:
+            barriers = text.flags >> 20 & 0x7F
+        if registers is None:
+            registers = text.info >> 24
+    return _record((
+        registers,
+        sections.shared_bytes.get(symbol, 0),
+        totals.stack.get(index, totals.frame.get(index)),
+        sections.local_bytes.get(symbol, 0),
+        sections.parameter_bytes.get(symbol, 0),
+        # ABI 8 leaves the attribute out where there are none.
+        barriers or 0,
+    ))  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _record(
+    values: tuple[int | None, int, int | None, int, int, int],
+) -> tuple[Resources, bytes]:
+    """One record, and its bytes, for all kernels that need the same."""
+    registers, shared, stack, local, constant, barriers = values
+    found = Resources(
         registers=registers,
         shared_bytes=shared,
         static_shared_bytes=shared,
-        stack_bytes=totals.stack.get(index, totals.frame.get(index)),
-        local_bytes=_size(elf, f".nv.local.{symbol}"),
-        constant_bytes=_size(elf, f".nv.constant0.{symbol}"),
+        stack_bytes=stack,
+        local_bytes=local,
+        constant_bytes=constant,
         barriers=barriers,
     )
-
-
-def _size(elf: Elf, name: str) -> int:
-    section = elf.by_name.get(name)
-    return section.size if section else 0
+    return found, packed(found)
