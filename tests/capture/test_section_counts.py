@@ -10,8 +10,6 @@ from sassay.capture.section_counts import Counts, count_sections
 from sassay.isa.categories import CATEGORIES, category
 from sassay.isa.sass import spill_bytes
 from sassay.isa.sass.tables import TableDecoder
-from sassay.isa.sass.tables import compiled as compiled_module
-from sassay.isa.sass.tables import decoder as decoder_module
 from sassay.isa.sass.tables.compiled import Meter
 from sassay.isa.sass.tables.record import SCHEMA, OpcodeRecord, TableRecord
 from sassay.model.layers import Layer
@@ -23,17 +21,15 @@ NAMES = ("STL.64", "FADD", "LDL", "HMMA.1688.F32", "BRA", "FADD.FTZ", "LDL.128",
 """Not sorted, as no table promises."""
 
 
-@pytest.fixture(params=["numpy", "compiled"])
-def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> TableDecoder:
+@pytest.fixture(params=[1 << 62, 0], ids=["numpy", "compiled"])
+def decoder(request: pytest.FixtureRequest) -> TableDecoder:
     """A table of one key, whose bits 72 to 75 are the place of the name."""
-    worth = 0 if request.param == "compiled" else 1 << 62
-    monkeypatch.setattr(compiled_module, "WORTH_WORDS", worth)
-    monkeypatch.setattr(decoder_module, "METER", Meter())
     places = np.arange(len(NAMES), dtype="<u4").tobytes()
     opcode = OpcodeRecord(
         5, (0, 0), (0, 0), (72, 73, 74, 75), (), places, places, bytes(len(NAMES))
     )
-    return TableDecoder(TableRecord(SCHEMA, ("sm_1",), "1.2.3", NAMES, (opcode,)))
+    table = TableRecord(SCHEMA, ("sm_1",), "1.2.3", NAMES, (opcode,))
+    return TableDecoder(table, Meter(request.param))
 
 
 def code(places: Sequence[int]) -> bytes:

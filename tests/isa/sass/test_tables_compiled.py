@@ -14,10 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sassay.isa.sass import words as word
-from sassay.isa.sass.tables import UNKNOWN, TableDecoder, Tally, shipped_archs, tally
+from sassay.isa.sass.tables import UNKNOWN, TableDecoder, shipped_archs, tally
 from sassay.isa.sass.tables import compiled as compiled_module
-from sassay.isa.sass.tables import decoder as decoder_module
-from sassay.isa.sass.tables.compiled import Meter
+from sassay.isa.sass.tables.compiled import Functions, Meter, compile_functions
 from sassay.isa.sass.tables.layout import CHUNKS, ROW, SPECIAL, lay_out
 from sassay.isa.sass.tables.record import (
     SCHEMA,
@@ -28,41 +27,30 @@ from sassay.isa.sass.tables.record import (
 from sassay.isa.sass.tables.shipped import shipped_leader, shipped_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
 
 LEADERS = sorted({shipped_leader(arch) for arch in shipped_archs()})
-NUMPY, COMPILED = Meter(), Meter()
+NUMPY, COMPILED = 1 << 62, 0
+"""Words that are worth compiling."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _compiled() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled_module, "WORTH_WORDS", 0)
-        assert COMPILED.functions(0) is not None
-        patch.setattr(compiled_module, "WORTH_WORDS", 1 << 62)
-        yield
+def decoder_of(table: TableRecord, worth: int) -> TableDecoder:
+    decoder = TableDecoder(table, Meter(worth))
+    assert (decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is None) == (worth == NUMPY)
+    return decoder
 
 
-def by(meter: Meter, work: Callable[[], object]) -> object:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoder_module, "METER", meter)
-        return work()
-
-
-def decoded(meter: Meter, decoder: TableDecoder, words: word.Words) -> list[int]:
-    ids = by(meter, lambda: decoder.decode(words))
-    assert isinstance(ids, np.ndarray)
+def decoded(decoder: TableDecoder, words: word.Words) -> list[int]:
+    ids = decoder.decode(words)
     assert ids.dtype == np.int32
     return [int(number) for number in ids]
 
 
 def tallied(
-    meter: Meter, image: bytes, sections: Sequence[tuple[int, int]], decoder: TableDecoder
+    image: bytes, sections: Sequence[tuple[int, int]], decoder: TableDecoder
 ) -> list[tuple[dict[int, int], bytes]]:
-    found = by(meter, lambda: tally(memoryview(image), sections, decoder))
-    assert isinstance(found, Tally)
+    found = tally(memoryview(image), sections, decoder)
     assert found.used.tolist() == sorted(set(found.used[found.places].tolist()))
     keys = found.sections * (len(found.used) + 1) + found.places
     assert (np.diff(keys) > 0).all()
@@ -81,7 +69,7 @@ def plainly(
     every = []
     for start, size in sections:
         words = word.section_words(image[start : start + size])
-        ids = np.array(decoded(NUMPY, decoder, words), np.int32)
+        ids = decoder.decode(words)
         counts = Counter(ids[ids != UNKNOWN].tolist())
         every.append((dict(sorted(counts.items())), words[ids == UNKNOWN].tobytes()))
     return every
@@ -158,27 +146,33 @@ def likely_words(table: TableRecord, each: int, seed: int) -> word.Words:
 
 
 @pytest.fixture(scope="module")
-def mixed() -> TableDecoder:
-    return TableDecoder(mixed_table())
+def by_numpy() -> TableDecoder:
+    return decoder_of(mixed_table(), NUMPY)
 
 
-def test_compiled_look_ups_are_those_of_numpy(mixed: TableDecoder) -> None:
+@pytest.fixture(scope="module")
+def compiled() -> TableDecoder:
+    return decoder_of(mixed_table(), COMPILED)
+
+
+def test_compiled_look_ups_are_those_of_numpy(
+    by_numpy: TableDecoder, compiled: TableDecoder
+) -> None:
     words = likely_words(mixed_table(), 3000, 1)
-    expected = decoded(NUMPY, mixed, words)
-    assert decoded(COMPILED, mixed, words) == expected
+    expected = decoded(by_numpy, words)
+    assert decoded(compiled, words) == expected
     assert 0.2 < np.mean(np.array(expected) == UNKNOWN) < 0.8
-    assert decoded(COMPILED, mixed, words[:0]) == []
-    strided = np.asfortranarray(words[:5000])
-    assert decoded(COMPILED, mixed, strided) == expected[:5000]
+    assert decoded(compiled, words[:0]) == []
+    for strided in (np.asfortranarray(words[:5000]), words[:10000:2]):
+        assert decoded(compiled, strided) == decoded(by_numpy, strided)
 
 
 @pytest.mark.parametrize("leader", LEADERS)
 def test_shipped_tables_compiled(leader: str) -> None:
     table = shipped_table(leader)
     words = likely_words(table, 8, 2)
-    decoder = TableDecoder(table)
-    expected = decoded(NUMPY, decoder, words)
-    assert decoded(COMPILED, decoder, words) == expected
+    expected = decoded(decoder_of(table, NUMPY), words)
+    assert decoded(decoder_of(table, COMPILED), words) == expected
     # Of the words that are not random, most have a name.
     assert np.mean(np.array(expected) != UNKNOWN) > 0.3
 
@@ -201,9 +195,9 @@ def test_no_word_leads_out_of_the_arrays(leader: str) -> None:
     assert int(layout.specials.max()) < len(layout.rests)
 
 
-def test_sections_are_counted_alike(mixed: TableDecoder) -> None:
+def test_sections_are_counted_alike(by_numpy: TableDecoder, compiled: TableDecoder) -> None:
     image = b"." * 5 + likely_words(mixed_table(), 400, 3).tobytes() + b"." * 7
-    sections = [
+    mixed = [
         (5, 16 * 1023),
         (5 + 16 * 1023, 16 * 1026 + 9),
         (5 + 16 * 40, 16 * 30),
@@ -214,40 +208,40 @@ def test_sections_are_counted_alike(mixed: TableDecoder) -> None:
         (len(image) - 20, 400),
         (len(image) + 50, 32),
     ]
-    expected = plainly(image, sections, mixed)
-    assert tallied(NUMPY, image, sections, mixed) == expected
-    assert tallied(COMPILED, image, sections, mixed) == expected
     aligned = [(5 + 16 * 100 * number, 1600) for number in range(20)]
-    expected = plainly(image, aligned, mixed)
-    assert tallied(NUMPY, image, aligned, mixed) == expected
-    assert tallied(COMPILED, image, aligned, mixed) == expected
-    for meter in (NUMPY, COMPILED):
-        assert tallied(meter, image, [], mixed) == []
-        assert tallied(meter, b"", [(0, 0), (3, 9)], mixed) == [({}, b"")] * 2
+    for sections in (mixed, aligned, []):
+        expected = plainly(image, sections, by_numpy)
+        assert tallied(image, sections, by_numpy) == expected
+        assert tallied(image, sections, compiled) == expected
+    for decoder in (by_numpy, compiled):
+        assert tallied(b"", [(0, 0), (3, 9)], decoder) == [({}, b"")] * 2
+
+
+KEYS = st.sampled_from([b"\x01\x00", b"\x02\xf0", b"\x04\x10", b"\x05\x00", b"\x06\x00"])
 
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_any_bytes_in_any_sections(data: st.DataObject) -> None:
-    decoder = TableDecoder(mixed_table())
-    keys = st.sampled_from([b"\x01\x00", b"\x02\xf0", b"\x04\x10", b"\x05\x00", b"\x06\x00"])
-    instruction = st.tuples(keys, st.binary(min_size=14, max_size=14)).map(b"".join)
+def test_any_bytes_in_any_sections(
+    by_numpy: TableDecoder, compiled: TableDecoder, data: st.DataObject
+) -> None:
+    instruction = st.tuples(KEYS, st.binary(min_size=14, max_size=14)).map(b"".join)
     image = b"".join(data.draw(st.lists(instruction | st.binary(max_size=20), max_size=30)))
     place = st.integers(0, len(image) + 3)
     sections = data.draw(st.lists(st.tuples(place, place), max_size=8))
-    expected = plainly(image, sections, decoder)
-    assert tallied(NUMPY, image, sections, decoder) == expected
-    assert tallied(COMPILED, image, sections, decoder) == expected
+    expected = plainly(image, sections, by_numpy)
+    assert tallied(image, sections, by_numpy) == expected
+    assert tallied(image, sections, compiled) == expected
 
 
-def test_a_few_rows_at_a_time(mixed: TableDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_rows_at_a_time(by_numpy: TableDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[tally.__module__], "_ENTRIES", 100)
     image = likely_words(mixed_table(), 100, 4).tobytes()
     sections = [(16 * 40 * number, 16 * 40) for number in range(20)]
-    assert tallied(NUMPY, image, sections, mixed) == plainly(image, sections, mixed)
+    assert tallied(image, sections, by_numpy) == plainly(image, sections, by_numpy)
 
 
-def test_nothing_behind_a_section_is_read(mixed: TableDecoder) -> None:
+def test_nothing_behind_a_section_is_read(by_numpy: TableDecoder, compiled: TableDecoder) -> None:
     page = mmap.PAGESIZE
     memory = mmap.mmap(-1, 2 * page)
     words = likely_words(mixed_table(), 200, 5)[: page // 16]
@@ -256,56 +250,45 @@ def test_nothing_behind_a_section_is_read(mixed: TableDecoder) -> None:
     protect = ctypes.CDLL(None).mprotect
     assert protect(ctypes.c_void_p(first + page), ctypes.c_size_t(page), 0) == 0
     image = memoryview(memory)[:page]
-    functions = COMPILED.functions(0)
-    assert functions is not None
     held = np.frombuffer(image, "<u8").reshape(-1, 2)
-    assert decoded(COMPILED, mixed, held) == decoded(NUMPY, mixed, words)
-    found = by(COMPILED, lambda: tally(image, [(0, page), (page - 33, 33), (page, 0)], mixed))
-    assert isinstance(found, Tally)
+    assert decoded(compiled, held) == decoded(by_numpy, words)
+    found = tally(image, [(0, page), (page - 33, 33), (page, 0)], compiled)
     left = sum(map(len, found.left.values()))
     assert int(found.counts.sum()) + left == page // 16 + 2
 
 
-def test_threads_do_not_disturb_one_another(mixed: TableDecoder) -> None:
-    words = likely_words(mixed_table(), 4000, 6)
+def test_threads_do_not_disturb_one_another(compiled: TableDecoder) -> None:
+    words = likely_words(mixed_table(), 2000, 6)
     images = [words[first:].tobytes() for first in range(0, 8000, 1000)]
-    sections = [(16 * 500 * number, 16 * 500) for number in range(60)]
-    expected = [plainly(image, sections, mixed) for image in images]
-    functions = COMPILED.functions(0)
-    assert functions is not None
-
-    def work(number: int) -> NDArray[np.uint32]:
-        spans = np.array([(start, size // 16) for start, size in sections], np.int64)
-        spans[:, 1] = np.minimum(
-            spans[:, 1], np.maximum(len(images[number]) - spans[:, 0], 0) // 16
-        )
-        spans[:, 0] = np.minimum(spans[:, 0], len(images[number]))
-        return mixed._compiled.count(functions, memoryview(images[number]), spans)[1]
-
+    sections = [(16 * 300 * number, 16 * 300) for number in range(60)]
+    expected = [plainly(image, sections, compiled) for image in images]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(work, list(range(8)) * 6))
-    for number, counts in enumerate(found):
-        known = expected[number % 8]
-        wanted = sum(sum(each.values()) + len(left) // 16 for each, left in known)
-        assert int(counts.sum()) == wanted
-        assert counts.tobytes() == found[number % 8].tobytes()
+        found = list(pool.map(lambda image: tallied(image, sections, compiled), images * 6))
+    assert found == expected * 6
 
 
-def test_it_compiles_when_that_pays(mixed: TableDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled_module, "WORTH_WORDS", 100)
-    meter = Meter()
+def test_it_compiles_when_that_pays(
+    by_numpy: TableDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = []
 
-    def make() -> object:
+    def make() -> Functions:
         made.append(1)
-        return COMPILED.functions(0)
+        return compile_functions()
 
-    monkeypatch.setattr(compiled_module, "_Functions", make)
+    monkeypatch.setattr(compiled_module, "compile_functions", make)
+    meter = Meter(worth=150)
+    decoder = TableDecoder(mixed_table(), meter)
     words = likely_words(mixed_table(), 10, 8)[:60]
-    for _ in range(3):
-        decoded(meter, mixed, words)
+    spans = np.array([(0, 60)], np.int64)
+    image = memoryview(words.tobytes())
+    assert decoder.count(image, spans) is None
+    assert (meter.spent, made) == (0, [])
+    for spent in (60, 120, 120):
+        assert decoded(decoder, words) == decoded(by_numpy, words)
+        assert meter.spent == spent
+    assert decoder.count(image, spans) is not None
     assert made == [1]
-    assert meter.seen == 120
 
 
 def test_without_llvmlite_numpy_stays() -> None:
@@ -313,14 +296,16 @@ def test_without_llvmlite_numpy_stays() -> None:
         "import sys, numpy as np\n"
         "sys.modules['llvmlite'] = None\n"
         "from sassay import jit\n"
-        "from sassay.isa.sass.tables import compiled, decoder_for, tally\n"
-        "compiled.WORTH_WORDS = 1000\n"
-        "decoder = decoder_for('sm_80')\n"
+        "from sassay.isa.sass.tables import TableDecoder, tally\n"
+        "from sassay.isa.sass.tables.compiled import Meter\n"
+        "from sassay.isa.sass.tables.shipped import shipped_table\n"
+        "meter = Meter(worth=0)\n"
+        "decoder = TableDecoder(shipped_table('sm_80'), meter)\n"
         "words = np.random.default_rng(1).integers(0, 1 << 63, (5000, 2), np.uint64)\n"
         "words[::2] = 0x918, 0x000fc00000000000\n"
         "found = tally(memoryview(words.tobytes()), [(0, 80000)], decoder)\n"
         "again = tally(memoryview(words.tobytes()), [(0, 80000)], decoder)\n"
-        "assert not jit.available() and compiled.METER.functions(0) is None\n"
+        "assert not jit.available() and meter.functions(0) is None\n"
         "assert 'NOP' in [decoder.names[number] for number in found.used]\n"
         "assert again.counts.tolist() == found.counts.tolist() and found.counts.max() >= 2500\n"
     )

@@ -7,6 +7,7 @@ looked up enough words for that to pay.
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ WORTH_WORDS = 4 << 20
 what compiling costs (some 0.06 s), so that at worst twice the time is spent."""
 
 
-class _Functions:
+class Functions:
     """The compiled functions; arguments as the IR says."""
 
     def __init__(self) -> None:
@@ -42,34 +43,49 @@ class _Functions:
         self.count: Callable[..., None] = count(compiler.address("sassay_tables_count"))
 
 
+@lru_cache(maxsize=1)
+def compile_functions() -> Functions:
+    """The compiled functions of this process.
+
+    Raises:
+        ImportError: There is no llvmlite that is new enough.
+        OSError: It cannot be loaded.
+        RuntimeError: It does not work on this machine.
+    """
+    return Functions()
+
+
 class Meter:
-    """Whether compiled code is worth its price yet: it is told what is looked up.
+    """Whether compiled code is worth its price: it is told what numpy looked up.
 
     Attributes:
-        seen: Words so far.
+        spent: Words that numpy looked up.
     """
 
-    def __init__(self) -> None:
-        """Nothing was looked up yet."""
-        self.seen = 0
+    def __init__(self, worth: int = WORTH_WORDS) -> None:
+        """Nothing was looked up yet.
+
+        Args:
+            worth: Words that are worth the price.
+        """
+        self.spent = 0
+        self._worth = worth
         self._lock = Lock()
-        self._functions: _Functions | None = None
+        self._functions: Functions | None = None
         self._refused = False
 
-    def functions(self, words: int) -> _Functions | None:
-        """The compiled functions if they are there, or so many words more make them worth it."""
-        if self._functions is None and not self._refused:
-            self.seen += words
-            if self.seen >= WORTH_WORDS:
-                with self._lock:
-                    self._compile()
+    def functions(self, words: int) -> Functions | None:
+        """The compiled functions, if they are there or so many words more make them worth it."""
+        if self._functions is None and not self._refused and self.spent + words >= self._worth:
+            with self._lock:
+                self._compile()
         return self._functions
 
     def _compile(self) -> None:
         if self._functions is not None or self._refused:
             return
         try:
-            self._functions = _Functions()
+            self._functions = compile_functions()
         except (ImportError, OSError, RuntimeError):
             # No llvmlite, or one that cannot work here: numpy gives the same answers.
             self._refused = True
@@ -121,7 +137,7 @@ class CompiledTable:
         self._names = names
         self._spare: list[tuple[NDArray[np.uint64], NDArray[np.uint32]]] = []
 
-    def decode(self, functions: _Functions, words: Words) -> NDArray[np.int32]:
+    def decode(self, functions: Functions, words: Words) -> NDArray[np.int32]:
         """The id of each word's mnemonic, -1 where the table has none."""
         words = np.ascontiguousarray(words)
         ids = np.empty(len(words), np.int32)
@@ -130,7 +146,7 @@ class CompiledTable:
         return ids
 
     def count(
-        self, functions: _Functions, image: memoryview, spans: NDArray[np.int64]
+        self, functions: Functions, image: memoryview, spans: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.uint32], NDArray[np.int64]]:
         """Ids and how often they occur, section by section, and where those of each section end.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay.isa.sass.tables.compiled import METER, CompiledTable
+from sassay.isa.sass.tables.compiled import METER, CompiledTable, Meter
 from sassay.isa.sass.tables.layout import (
     CHUNKS,
     KEYS,
@@ -49,8 +49,12 @@ class TableDecoder:
         names: The mnemonic of each id.
     """
 
-    def __init__(self, table: TableRecord) -> None:
+    def __init__(self, table: TableRecord, meter: Meter = METER) -> None:
         """Lay the tables out.
+
+        Args:
+            table: What was learned.
+            meter: Says when words are looked up by compiled code.
 
         Raises:
             FormatError: The table contradicts itself.
@@ -59,6 +63,7 @@ class TableDecoder:
         self.taught_by = table.taught_by
         self.names = table.names
         layout = lay_out(table)
+        self._meter = meter
         self._compiled = CompiledTable(layout, len(table.names))
         # As `take` wants them: places as wide as pointers, scaled.
         self._row = layout.rows.astype(np.intp) * ROW
@@ -83,9 +88,10 @@ class TableDecoder:
 
     def decode(self, words: Words) -> NDArray[np.int32]:
         """The id of each word's mnemonic, `UNKNOWN` where the table has none."""
-        functions = METER.functions(len(words))
+        functions = self._meter.functions(len(words))
         if functions is not None:
             return self._compiled.decode(functions, words)
+        self._meter.spent += len(words)
         ids = np.empty(len(words), dtype=np.int32)
         signed = words.view(np.int64)
         for start in range(0, len(words), BLOCK_WORDS):
@@ -106,7 +112,7 @@ class TableDecoder:
             The ids of each section in turn, ascending, how often each occurs, and where those of
             each section end.
         """
-        functions = METER.functions(0)
+        functions = self._meter.functions(int(spans[:, 1].sum()))
         return None if functions is None else self._compiled.count(functions, image, spans)
 
     def _decode_block(self, words: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
