@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.isa.sass.test_tables import _slowly as slowly
 
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, shipped_archs, tally
@@ -165,6 +166,14 @@ def test_compiled_look_ups_are_those_of_numpy(
     assert decoded(compiled, words[:0]) == []
     for strided in (np.asfortranarray(words[:5000]), words[:10000:2]):
         assert decoded(compiled, strided) == decoded(by_numpy, strided)
+
+
+def test_both_do_what_the_format_says(by_numpy: TableDecoder, compiled: TableDecoder) -> None:
+    table = mixed_table()
+    words = likely_words(table, 150, 10)
+    expected = [slowly(table, int(low), int(high)) for low, high in words]
+    assert decoded(by_numpy, words) == expected
+    assert decoded(compiled, words) == expected
 
 
 @pytest.mark.parametrize("leader", LEADERS)
