@@ -32,11 +32,14 @@ import numpy as np
 
 from bench import measure
 from bench.tree import TreeRun, run_tree
+from sassay import jit
 from sassay.capture.cubin_facts import CubinFacts, analyze_cubin, facts_of
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, parsed_name
 from sassay.containers import FatbinEntry, find_fatbins, inflate, map_file, read_cubin
-from sassay.isa.sass.tables import decoder_for
+from sassay.isa.sass.tables import TableDecoder
+from sassay.isa.sass.tables.compiled import Meter
+from sassay.isa.sass.tables.shipped import shipped_table
 from sassay.isa.sass.tools import find_tools
 from sassay.sources import pypi
 
@@ -85,7 +88,12 @@ def limits(wheel: Path) -> None:
     fastest = inflate.library()
     packed = lz4.block.compress(plain, store_size=False)
     words = np.frombuffer(plain, "<u8").reshape(-1, 2)
-    decoder = decoder_for("sm_80")
+    table = shipped_table("sm_80")
+    by_numpy, compiled = (TableDecoder(table, Meter(worth)) for worth in (sys.maxsize, 0))
+    looked_up = [("decode by table (numpy)", lambda: by_numpy.decode(words))]
+    if jit.available():
+        compiled.decode(words[:1])  # what compiling costs is no matter of bytes
+        looked_up.append(("decode by table (compiled)", lambda: compiled.decode(words)))
 
     def copy() -> None:
         memoryview(target)[:] = block
@@ -100,7 +108,7 @@ def limits(wheel: Path) -> None:
             f"inflate ({getattr(fastest, '__name__', 'zlib')})",
             lambda: fastest.decompressobj(-15).decompress(deflated, len(plain)),
         ),
-        ("decode by table (numpy)", lambda: decoder.decode(words) if decoder else None),
+        *looked_up,
     ):
         row(name, f"{len(plain) / 1e6 / seconds(work):,.0f}")
 
