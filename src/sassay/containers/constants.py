@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from sassay.containers import limits
@@ -39,8 +40,7 @@ _BANKS = range(1, 32)
 """Those that an operand can name, but bank 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelConstants:
+class KernelConstants(msgspec.Struct, frozen=True):
     """The constants that a kernel owns or names.
 
     Attributes:
@@ -120,6 +120,17 @@ class SharedBank:
         return [(self.number, offset, name) for offset, name in self.addresses]
 
     @cached_property
+    def alone(self) -> KernelConstants:
+        """All but the names for kernels that own no bank and name only this one."""
+        return KernelConstants(
+            ((self.number, self.content),),
+            tuple(self.symbols),
+            packed([(self.number, self.hash)]),
+            packed(self.symbols),
+            NOTHING,
+        )
+
+    @cached_property
     def _address_at(self) -> dict[int, str]:
         return dict(self.addresses)
 
@@ -161,9 +172,15 @@ class ConstantBanks:
         Raises:
             LimitError: A bank of its own is larger than `limits` allow.
         """
-        if symbol not in self._owned and (not self.shared or operands == {}):
-            return _NONE
-        named = [b for b in self.shared if operands is None or b.number in operands]
+        named: list[SharedBank] = []
+        if self.shared and operands != {}:  # most kernels name none
+            named = [b for b in self.shared if operands is None or b.number in operands]
+        if symbol not in self._owned and len(named) < 2:
+            if not named:
+                return _NONE
+            bank = named[0]
+            names = bank.named(operands[bank.number] if operands is not None else ())
+            return msgspec.structs.replace(bank.alone, packed_names=named_constants(names))
         owned = self._owned_banks(symbol)
         symbols = self._owned_symbols(symbol)
         labelled = [(f"own{number}", content) for number, content in owned]

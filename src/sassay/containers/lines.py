@@ -16,6 +16,7 @@ import numpy as np
 
 from sassay.containers import limits
 from sassay.containers.elf import EM_CUDA, ET_REL, SHF_EXECINSTR, SHT_RELA, read_elf
+from sassay.containers.kernel_sections import TEXT
 from sassay.containers.line_header import Reader, string_at
 from sassay.containers.line_program import NO_NAME, read_sequences
 from sassay.errors import FormatError, LimitError
@@ -40,7 +41,6 @@ SOURCE_LINES, PTX_LINES, PTX_TEXT = ".debug_line", ".nv_debug_line_sass", ".nv_d
 NOWHERE = -1
 """The site of an instruction that no row covers, or whose line is not known."""
 
-_TEXT = ".text."
 _STRINGS = (".debug_str", ".debug_line_str")
 _COMPRESSED = 0x800
 _R_CUDA_64 = 2
@@ -209,7 +209,7 @@ def _tables(
     for sequence in sequences:
         found.setdefault(sequence.section.index, (sequence.section, []))[1].append(sequence)
     return {
-        each.name.removeprefix(_TEXT): _Sites(artifact, name, sections.strings).table(each, parts)
+        each.name.removeprefix(TEXT): _Sites(artifact, name, sections.strings).table(each, parts)
         for _, (each, parts) in sorted(found.items())
     }
 
@@ -280,7 +280,7 @@ class _Sites:
 
     def table(self, code: CodeSection, sequences: Iterable[Sequence]) -> LineTable:
         """The table of one code section; of rows at one offset the last one holds."""
-        symbol = code.name.removeprefix(_TEXT)
+        symbol = code.name.removeprefix(TEXT)
         offsets: list[int] = []
         sites: list[int] = []
         parts = sorted(sequences, key=lambda part: part.addresses[0] if part.addresses else 0)
