@@ -102,7 +102,8 @@ def mixed_table() -> TableRecord:
     byte = ConditionRecord(24, 8, (3, 255))
     chunked = ConditionRecord(64, 8, (255,))
     across = ConditionRecord(28, 8, (0, 7, 129))
-    long = ConditionRecord(32, 32, tuple(1 << bit for bit in range(29)))
+    long = ConditionRecord(32, 32, tuple(1 << bit for bit in reversed(range(29))))
+    never = ConditionRecord(40, 16, ())
     wide = (*range(32, 38), *range(66, 76))
     return TableRecord(
         schema=SCHEMA,
@@ -113,7 +114,7 @@ def mixed_table() -> TableRecord:
             opcode(0x001, (), share=1),
             opcode(0x002, (64, 72, 81, 82, 91)),
             opcode(0x003, (12, 20, 63, 92, 104), fixed=(1 << 41 | 1 << 93, 1 << 41)),
-            opcode(0x004, (73,), (byte, chunked, across, long)),
+            opcode(0x004, (73,), (byte, chunked, never, across, long)),
             opcode(0x005, wide, share=0.5),
             opcode(0x006, wide, (byte, long), fixed=(3 << 16, 1 << 16), share=0.3),
             opcode(0xFFF, (70,), (chunked,), fixed=(3 << 70 | 3 << 90, 3 << 90)),
@@ -134,7 +135,7 @@ def likely_words(table: TableRecord, each: int, seed: int) -> word.Words:
             whole = whole & ~mask | value
             for place, item in enumerate(opcode.conditions, len(opcode.bits)):
                 field = (1 << item.width) - 1 << item.start
-                if index >> place & 1:
+                if index >> place & 1 and item.values:
                     whole = whole & ~field | int(rng.choice(item.values)) << item.start
             for place, bit in enumerate(opcode.bits):
                 whole = whole & ~(1 << bit) | (index >> place & 1) << bit

@@ -1,4 +1,4 @@
-"""The look-ups of `decoder` in compiled code, some five times as fast, where llvmlite is installed.
+"""The look-ups of `decoder` in compiled code, twice as fast and more, where llvmlite is installed.
 
 It costs a fraction of a second to load and compile, once a process, so it waits until numpy has
 looked up enough words for that to pay.
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sassay.isa.sass.words import Words
 
 WORTH_WORDS = 4 << 20
-"""Words that a process looks up in numpy before it compiles, measured: then what has been spent is
-what compiling costs (some 0.06 s), so that at worst twice the time is spent."""
+"""Words that a process looks up in numpy before it compiles: over so many, measured, compiled code
+saves what loading and making it costs, some 0.06 s. At worst that time is thus lost."""
 
 
 class Functions:

@@ -206,7 +206,7 @@ def _tests(opcode: OpcodeRecord) -> Iterator[tuple[int, ConditionRecord]]:
         if bit not in _CHUNKED:
             yield place, ConditionRecord(bit, 1, (1,))
     for place, condition in enumerate(opcode.conditions, len(opcode.bits)):
-        if not any(_holds(chunk, condition) for chunk in CHUNKS):
+        if condition.values and not any(_holds(chunk, condition) for chunk in CHUNKS):
             yield place, condition
 
 
@@ -288,7 +288,7 @@ def _bytes(
                 high=item.start >= _HALF,
                 shift=item.start % _HALF,
                 mask=(1 << item.width) - 1 & _ONES >> item.start % _HALF,
-                values=item.values,
+                values=tuple(sorted(item.values)),
                 adds=1 << place,
             )
             for place, item in tests
