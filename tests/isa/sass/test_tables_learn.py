@@ -19,6 +19,8 @@ from sassay.isa.sass.tables.decoder import TableDecoder
 from sassay.isa.sass.tools import Tool
 
 if TYPE_CHECKING:
+    import pytest
+
     from sassay.isa.sass.words import Words
 
 RZ = 0xFF
@@ -171,6 +173,18 @@ def test_an_opcode_that_only_answers_without_a_name_is_searched_for_one() -> Non
     assert set(search.named[0xF8C]) == {"SHARED.COUNT.32"}
     [word] = search.named[0xF8C].values()
     assert (_field(word, 73, 4), _field(word, 87, 5)) == (0b0110, 0b11011)
+
+
+def test_what_decides_late_loses_no_combination(monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = _learn()
+    opcode = explorer.opcodes[0x224]
+    before = set(opcode.table().values())
+    count = len(opcode.table())
+    monkeypatch.setattr("sassay.isa.sass.learn.explore.MAX_COMBINATIONS", 0)
+    explorer.add(opcode, Condition(64, 8, (RZ,)))
+    explorer.enumerate()
+    assert len(opcode.table()) == 2 * count
+    assert set(opcode.table().values()) == before
 
 
 def test_the_same_questions_are_asked_again() -> None:

@@ -65,6 +65,7 @@ class Explorer:
         self._random = random.Random(seed)  # noqa: S311 - questions to a disassembler, no secrets
         self.opcodes: dict[int, Opcode] = {}
         self._spent: dict[tuple[int, int], int] = {}
+        self._decided: dict[int, set[int | Condition]] = {}
 
     def ask(self, words: Iterable[int]) -> list[str | None]:
         """Ask for words and remember the answers."""
@@ -328,6 +329,7 @@ class Explorer:
 
     def enumerate(self) -> None:
         """Ask for the combinations of deciding bits and conditions that can be reached."""
+        self._halves()
         waiting = {key: opcode.representatives() for key, opcode in self.opcodes.items()}
         for _ in range(STEPS):
             questions: list[int] = []
@@ -348,6 +350,23 @@ class Explorer:
             self.ask(questions)
             for key, opcode in self.opcodes.items():
                 waiting[key] = [word for word in waiting[key] if word in opcode.accepted]
+
+    def _halves(self) -> None:
+        """Ask for the other half of each combination that something new splits in two.
+
+        Whether a register is RZ decides in few modes of `RED`, and is found late. What was known
+        of the others must not be lost for `[RZ+UR4]`, whatever has been asked for already.
+        """
+        questions: list[int] = []
+        for key, opcode in self.opcodes.items():
+            deciding: list[int | Condition] = [*opcode.deciding, *opcode.conditions]
+            before = self._decided.get(key, set(deciding))
+            self._decided[key] = set(deciding)
+            new = [place for place, item in enumerate(deciding) if item not in before]
+            if new and opcode.size <= MAX_DECIDING:
+                words = opcode.representatives()
+                questions += [self._with(opcode, word, 1 << one) for word in words for one in new]
+        self.ask(questions)
 
     def _singles(self, opcode: Opcode, starts: list[int], known: set[int]) -> list[int]:
         """Words of combinations that were never asked for, one flip away; all where few bits are.
