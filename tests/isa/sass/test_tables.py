@@ -187,6 +187,18 @@ def _any_words(table: TableRecord, count: int, seed: int) -> word.Words:
     return word.canonical(program(*words))
 
 
+@pytest.mark.parametrize("arch", ["sm_80", "sm_89", "sm_90a", "sm_100a", "sm_103a"])
+def test_instructions_that_no_seed_leads_to_are_known(arch: str) -> None:
+    table = shipped_table(arch)
+    names = {
+        opcode.key: {table.names[place] for place in np.frombuffer(opcode.names, "<u4").tolist()}
+        for opcode in table.opcodes
+    }
+    assert "ATOMS.POPC.INC.32" in names[0xF8C]
+    assert "I2F.F16" in names[0x906]
+    assert "I2F.U64.RP" in names[0xD12]
+
+
 @pytest.mark.oracle
 def test_shipped_tables_answer_as_nvdisasm_does(disassembler: Disassembler) -> None:
     """Any operands at all, in every opcode: where a table answers, it is right."""
