@@ -18,6 +18,7 @@ from sassay.baseline.digests import TierDigests, tier_digests
 from sassay.baseline.record import StoredKernel, restored, stored
 from sassay.capture.families import kernel_order
 from sassay.errors import FormatError, InputError, LimitError
+from sassay.isa.counted import spelled_out
 from sassay.model.artifact import Toolchain
 from sassay.model.state import State
 
@@ -193,7 +194,7 @@ class _Reader:
 def _told(line: StoredKernel) -> dict[str, Any]:
     """The fields of a line that say something."""
     found: dict[str, Any] = {}
-    for name, value in msgspec.to_builtins(line).items():
+    for name, value in msgspec.to_builtins(line, enc_hook=spelled_out).items():
         if name in {"sass", "ptx"} or not isinstance(value, dict):
             found[name] = value
         elif kept := {key: each for key, each in value.items() if each not in (None, [], {}, ())}:

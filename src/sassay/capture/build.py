@@ -12,7 +12,8 @@ from sassay.capture.builder import StateBuilder, wants_arch
 from sassay.capture.collector import without_collector
 from sassay.capture.diagnostics import sort_diagnostics
 from sassay.capture.ondisk import is_capture, read_capture
-from sassay.capture.state_cache import StateCache, StateKey, unpack
+from sassay.capture.packed_state import unpack
+from sassay.capture.state_cache import StateCache, StateKey
 from sassay.containers.mapped import release_part
 from sassay.errors import InputError
 from sassay.model.state import Diagnostic

@@ -290,7 +290,7 @@ class StateBuilder:
         functions = []
         for (symbol, arch, key, size), sources in self._functions.items():
             facts = self._counting.facts(key)
-            census = facts.census if facts is not None else None
+            census = dict(facts.census) if facts is not None else None
             functions.append(
                 Function(
                     name=demangle(symbol),

@@ -11,6 +11,7 @@ from sassay.capture.reading import NOBODY
 from sassay.capture.section_counts import Counts
 from sassay.isa import sass
 from sassay.isa.categories import CATEGORIES, summarize
+from sassay.isa.counted import CountedCensus
 from sassay.isa.sass.disassembler import WordCounts
 from sassay.isa.sass.words import WORD_BYTES
 from sassay.model.kernel import Census
@@ -32,15 +33,11 @@ class SassFacts(msgspec.Struct, frozen=True):
         census: Instructions by opcode.
         categories: And by category.
         spills: Bytes of spill loads and stores.
-        counts: All of it as a record holds it, where it came out of one.
-        names: The opcodes that `counts` names, as `CubinFacts.names`.
     """
 
     census: Census
     categories: Census
     spills: tuple[int, int]
-    counts: Counts | None = None
-    names: tuple[str, ...] = ()
 
 
 class Counting:
@@ -95,7 +92,9 @@ class Counting:
                 self.flush()
         elif key not in self._facts:
             self._facts[key] = SassFacts(
-                counts.census(facts.names), counts.grouped(), counts.spills, counts, facts.names
+                CountedCensus(facts.names, counts.opcodes, counts.counts),
+                counts.grouped(),
+                counts.spills,
             )
 
     def flush(self) -> None:

@@ -27,6 +27,7 @@ import zstandard
 from sassay.capture.store import natural_key
 from sassay.capture.tables import write_tables
 from sassay.errors import FormatError, InputError, LimitError
+from sassay.isa.counted import spelled_out
 from sassay.model.artifact import Scalar
 from sassay.model.state import Evidence, State
 
@@ -259,7 +260,7 @@ def _checked(folder: Path, name: str, manifest: Manifest) -> bytes:
 
 def _encoded(state: State) -> bytes:
     """A state in one order of keys, but for signatures: theirs is that of the parameters."""
-    tree = msgspec.to_builtins(state, order="deterministic")
+    tree = msgspec.to_builtins(state, order="deterministic", enc_hook=spelled_out)
     for kernel, plain in zip(state.kernels, tree["kernels"], strict=True):
         plain["specialization"]["signature"] = dict(kernel.specialization.signature)
     return msgspec.msgpack.encode(tree)

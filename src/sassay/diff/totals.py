@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+
+from sassay.isa.counted import flatten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,18 +59,9 @@ def row_totals(
                     filled.add(row)
     if not censuses:
         return [None] * len(rows)
-    names = sorted(set().union(*censuses))
-    ids = {name: index for index, name in enumerate(names)}
-    lengths = np.fromiter(map(len, censuses), dtype=_INT64, count=len(censuses))
-    size = int(lengths.sum())
-    flat_ids = np.fromiter(
-        map(ids.__getitem__, chain.from_iterable(censuses)), dtype=_INT64, count=size
-    )
-    values = np.fromiter(
-        chain.from_iterable(counts.values() for counts in censuses), dtype=_INT64, count=size
-    )
+    names, places, values, lengths = flatten(censuses)
     place = np.array(where, dtype=_INT64)
-    keys = np.repeat(place[:, 0], lengths) * len(names) + flat_ids
+    keys = np.repeat(place[:, 0], lengths) * len(names) + places
     distinct, inverse = np.unique(keys, return_inverse=True)
     table = np.zeros((len(rows[0]), len(distinct)), dtype=_INT64)
     np.add.at(table, (np.repeat(place[:, 1], lengths), inverse.reshape(-1)), values)

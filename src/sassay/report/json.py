@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from sassay.errors import UsageError
+from sassay.isa.counted import spelled_out
 from sassay.model.change import FamilyRow, FamilyStatus, StateSummary
 from sassay.model.layers import Layered
 from sassay.report.digest import kinds
@@ -60,7 +61,7 @@ def text(document: Document) -> str:
     Args:
         document: One of the typed documents.
     """
-    return _write(_sorted(msgspec.to_builtins(document)), 0) + "\n"
+    return _write(_sorted(msgspec.to_builtins(document, enc_hook=spelled_out)), 0) + "\n"
 
 
 def document(report: Report) -> Document:
