@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import random
 import struct
+import weakref
 from itertools import pairwise
 
 import msgspec
@@ -207,3 +209,19 @@ def test_equal_kernels_share_their_records() -> None:
         assert before == after
         assert before.resources is after.resources
         assert before.launch is after.launch
+
+
+def test_a_cubin_that_was_read_is_let_go_without_looking_for_cycles() -> None:
+    # Readers of many cubins switch that search off: a cycle would keep every cubin's bytes.
+    data = assemble("sm_90a")
+    read_cubin(data, artifact="warm")
+    gc.collect()
+    gc.disable()
+    try:
+        elf = read_elf(bytes(data), artifact="m")
+        assert list(elf.symbols)
+        gone = weakref.ref(elf.symbols)
+        del elf
+        assert gone() is None
+    finally:
+        gc.enable()

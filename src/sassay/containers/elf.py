@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 import msgspec
 
@@ -137,8 +137,7 @@ class Elf:
         table = self.section(index)
         count = _whole_entries(table, SYMBOL_BYTES, limits.MAX_SYMBOLS, self.artifact)
         strings = self._strings(table.link, table)
-        extended = partial(self._extended_indices, table, count)
-        return SymbolTable(self.content(table), strings, extended)
+        return SymbolTable(self.content(table), strings, self._extended_indices(table, count))
 
     def symbol_at(self, index: int, user: Section) -> Symbol:
         """One symbol.
@@ -165,12 +164,12 @@ class Elf:
             place=f"section {user.name}, offset {user.offset:#x}",
         )
 
-    def _extended_indices(self, table: Section, count: int) -> tuple[int, ...]:
-        """Section indices above 65,279 live in SHT_SYMTAB_SHNDX (type 18)."""
+    def _extended_indices(self, table: Section, count: int) -> memoryview:
+        """Section indices above 65,279 live in SHT_SYMTAB_SHNDX (type 18), 4 bytes each."""
         for index, header in enumerate(self.headers):
             if header[1] == 18 and header[6] == table.index and header[5] == 4 * count:
-                return struct.unpack(f"<{count}I", self.content_at(index))
-        return ()
+                return self.content_at(index)
+        return self.data[:0]
 
     def relocations(self, section: Section) -> Iterator[tuple[int, int, int, int]]:
         """The entries of a section of type REL or RELA, in the order of the file.

@@ -5,6 +5,7 @@ A cubin of thousands of kernels holds four symbols for each, of which readers as
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
@@ -13,8 +14,6 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sassay.containers.strings import StringTable
 
 SYMBOL_BYTES = 24
@@ -55,8 +54,9 @@ class SymbolTable(Sequence[Symbol]):
     Args:
         content: A whole number of entries.
         strings: Their names; those of all symbols are checked.
-        extended: Finds the indices of sections for symbols whose own index says that it lies
-            there; it may find none.
+        extended: Indices of sections, 4 bytes each, for symbols whose own index says that it lies
+            there; it may be empty. No more than bytes: a way back to the file would make a cycle,
+            and a whole cubin would stay until somebody looks for those.
 
     Raises:
         FormatError: A name lies outside of the strings.
@@ -67,11 +67,11 @@ class SymbolTable(Sequence[Symbol]):
         self,
         content: bytes | memoryview,
         strings: StringTable,
-        extended: Callable[[], Sequence[int]] = tuple,
+        extended: bytes | memoryview = b"",
     ) -> None:
         self._entries = np.frombuffer(content, _ENTRY)
         self._strings = strings
-        self._find_extended = extended
+        self._extended_content = extended
         self._starts: list[int] = self._entries["name"].tolist()
         self._ends = strings.ends(self._starts)
         self._names: dict[int, str] = {}
@@ -108,7 +108,7 @@ class SymbolTable(Sequence[Symbol]):
 
     @cached_property
     def _extended(self) -> Sequence[int]:
-        return self._find_extended()
+        return struct.unpack(f"<{len(self._extended_content) // 4}I", self._extended_content)
 
     def _symbol(self, index: int) -> Symbol:
         _, info, other, section, value, size = self._entries[index].item()
