@@ -175,5 +175,10 @@ def test_an_input_without_code(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("nothing")
     with pytest.raises(InputError, match=r"no compiled code in 1 file .*looked for cubins"):
         opened(tmp_path)
+    (tmp_path / "data.ptx").write_text(
+        ".version 8.8\n.target sm_90\n.address_size 64\n.global .u32 table[4] = {1, 2, 3, 4};\n"
+    )
+    with pytest.raises(InputError, match=r"holds 1 cubin or PTX module, and no kernel"):
+        opened(tmp_path)
     with pytest.raises(InputError, match=r"no code for sm_75"):
         opened(triton_cache(), arch_globs=("sm_75",))

@@ -91,6 +91,13 @@ def nothing_found(
             hint="--arch takes globs such as 'sm_90*'",
         )  # fmt: skip
     files = discovery.counts.get("files", 0)
+    if empty := discovery.counts.get("artifacts", 0):
+        held = "1 cubin or PTX module" if empty == 1 else f"{empty} cubins and PTX modules"
+        return InputError(
+            f"holds {held}, and no kernel or device function in them",
+            artifact=discovery.spec,
+            hint="data alone",
+        )
     return InputError(
         f"no compiled code in {files} {'file' if files == 1 else 'files'}",
         artifact=discovery.spec,
