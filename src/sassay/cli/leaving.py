@@ -7,6 +7,7 @@ more, takes half a second at the end of a large diff.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -32,8 +33,10 @@ def leave_with(work: Callable[[], int]) -> NoReturn:
     status = work()
     if not _own:
         sys.exit(status)
-    sys.stderr.flush()
     atexit._run_exitfuncs()  # noqa: SLF001 - nothing public runs them, and pools clean up there
+    for stream in (sys.stdout, sys.stderr):  # for what those said; our own was flushed before
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     os._exit(status)
 
 
