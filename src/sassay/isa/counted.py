@@ -132,7 +132,9 @@ def flatten(censuses: Sequence[Census]) -> Flat:
             length += len(names)
         starts.append(start)
     lengths = np.fromiter(map(len, censuses), np.int64, len(censuses))
-    found = np.frombuffer(b"".join(places), np.uint32) + np.repeat(np.array(starts, np.int64), lengths)
+    found = np.frombuffer(b"".join(places), np.uint32) + np.repeat(
+        np.array(starts, np.int64), lengths
+    )
     held = np.zeros(length, np.bool_)
     held[found] = True
     listed = list(chain.from_iterable(sets))
