@@ -35,6 +35,9 @@ _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_
 """The GNU C library gives freed megabytes back at once, and clearing them anew for each cubin is a
 tenth of a reader's time (mallopt(3)); other libraries know no such variables."""
 
+_NO_BLAS = {"OPENBLAS_NUM_THREADS": "1"}
+"""numpy's linear algebra, which nothing here uses, starts a thread a core that spins."""
+
 
 def reader_count() -> int:
     """How many processes can work side by side here; 0 where memory cannot be shared."""
@@ -152,6 +155,7 @@ class _Reader:
             env={
                 **os.environ,
                 **_KEEP_MEMORY,
+                **_NO_BLAS,
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             },
         )  # fmt: skip
