@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sassay import jit
-from sassay.isa.sass.tables.compiled_code import REST_NUMBERS, TEST_NUMBERS, source
+from sassay.isa.sass.tables.compiled_code import source
+from sassay.isa.sass.tables.compiled_look_up import ARRAYS, REST_NUMBERS, TEST_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,18 +122,19 @@ class CompiledTable:
         rests[:, 6:8] = layout.spans
         # A place among the known indices is one among the answers but for this; it may be negative.
         rests[:, 8] = (layout.starts - layout.spans[:, 0]).view(np.uint64)
-        self._arrays = (
-            layout.rows,
-            layout.chunks,
-            layout.answers,
-            layout.specials,
-            layout.shifts,
-            layout.pieces,
-            rests,
-            np.array(tests, np.uint64).reshape(-1, TEST_NUMBERS),
-            np.array(values, np.uint64),
-            layout.known,
-        )
+        arrays: dict[str, NDArray[np.generic]] = {
+            "rows": layout.rows,
+            "chunks": layout.chunks,
+            "answers": layout.answers,
+            "specials": layout.specials,
+            "shifts": layout.shifts,
+            "pieces": layout.pieces,
+            "rests": rests,
+            "tests": np.array(tests, np.uint64).reshape(-1, TEST_NUMBERS),
+            "values": np.array(values, np.uint64),
+            "known": layout.known,
+        }
+        self._arrays = [arrays[name] for name in ARRAYS]
         self._table = np.array([_address(array) for array in self._arrays], np.uintp)
         self._names = names
         self._spare: list[tuple[NDArray[np.uint64], NDArray[np.uint32]]] = []
