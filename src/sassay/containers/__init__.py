@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from sassay.containers import limits
-from sassay.containers.archive import walk_archive
-from sassay.containers.cubin import Cubin, CubinFunction, CubinKernel, read_cubin
-from sassay.containers.elf import Elf, read_elf
-from sassay.containers.fatbin import FatbinEntry, find_fatbins
-from sassay.containers.mapped import map_file
-from sassay.containers.member import Member
-from sassay.containers.sniff import Format, sniff
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Cubin",
-    "CubinFunction",
-    "CubinKernel",
-    "Elf",
-    "FatbinEntry",
-    "Format",
-    "Member",
-    "find_fatbins",
-    "limits",
-    "map_file",
-    "read_cubin",
-    "read_elf",
-    "sniff",
-    "walk_archive",
-]
+from sassay.lazy import export
+
+if TYPE_CHECKING:
+    from sassay.containers import limits as limits
+    from sassay.containers.archive import walk_archive as walk_archive
+    from sassay.containers.cubin import Cubin as Cubin
+    from sassay.containers.cubin import CubinFunction as CubinFunction
+    from sassay.containers.cubin import CubinKernel as CubinKernel
+    from sassay.containers.cubin import read_cubin as read_cubin
+    from sassay.containers.elf import Elf as Elf
+    from sassay.containers.elf import read_elf as read_elf
+    from sassay.containers.fatbin import FatbinEntry as FatbinEntry
+    from sassay.containers.fatbin import find_fatbins as find_fatbins
+    from sassay.containers.mapped import map_file as map_file
+    from sassay.containers.member import Member as Member
+    from sassay.containers.sniff import Format as Format
+    from sassay.containers.sniff import sniff as sniff
+
+export(
+    __name__,
+    {
+        ".archive": "walk_archive",
+        ".cubin": "Cubin CubinFunction CubinKernel read_cubin",
+        ".elf": "Elf read_elf",
+        ".fatbin": "FatbinEntry find_fatbins",
+        ".mapped": "map_file",
+        ".member": "Member",
+        ".sniff": "Format sniff",
+    },
+)

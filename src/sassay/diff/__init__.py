@@ -1,8 +1,24 @@
 """diff: match, tiers, deltas, comparability, suspects, aligned code."""
 
-from sassay.diff.code_diff import code_diff
-from sassay.diff.compare import compare, selected
-from sassay.diff.coverage import coverage
-from sassay.diff.options import DiffOptions
+from __future__ import annotations
 
-__all__ = ["DiffOptions", "code_diff", "compare", "coverage", "selected"]
+from typing import TYPE_CHECKING
+
+from sassay.lazy import export
+
+if TYPE_CHECKING:
+    from sassay.diff.code_diff import code_diff as code_diff
+    from sassay.diff.compare import compare as compare
+    from sassay.diff.compare import selected as selected
+    from sassay.diff.coverage import coverage as coverage
+    from sassay.diff.options import DiffOptions as DiffOptions
+
+export(
+    __name__,
+    {
+        ".code_diff": "code_diff",
+        ".compare": "compare selected",
+        ".coverage": "coverage",
+        ".options": "DiffOptions",
+    },
+)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from sassay.report.bundle import CodeLine, Listing, Report, ReportOptions
-from sassay.report.registry import FORMATS, render
-from sassay.report.schema import SCHEMAS, schema
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "FORMATS",
-    "SCHEMAS",
-    "CodeLine",
-    "Listing",
-    "Report",
-    "ReportOptions",
-    "render",
-    "schema",
-]
+from sassay.lazy import export
+
+if TYPE_CHECKING:
+    from sassay.report.bundle import CodeLine as CodeLine
+    from sassay.report.bundle import Listing as Listing
+    from sassay.report.bundle import Report as Report
+    from sassay.report.bundle import ReportOptions as ReportOptions
+    from sassay.report.registry import FORMATS as FORMATS
+    from sassay.report.registry import render as render
+    from sassay.report.schema import SCHEMAS as SCHEMAS
+    from sassay.report.schema import schema as schema
+
+export(
+    __name__,
+    {
+        ".bundle": "CodeLine Listing Report ReportOptions",
+        ".registry": "FORMATS render",
+        ".schema": "SCHEMAS schema",
+    },
+)

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from sassay.isa.sass.decoded import Decoded, census, spill_bytes
-from sassay.isa.sass.disassembler import Disassembler
-from sassay.isa.sass.tiers import tier
-from sassay.isa.sass.tools import Tool, find_tools
+from typing import TYPE_CHECKING
 
-__all__ = ["Decoded", "Disassembler", "Tool", "census", "find_tools", "spill_bytes", "tier"]
+from sassay.lazy import export
+
+if TYPE_CHECKING:
+    from sassay.isa.sass.decoded import Decoded as Decoded
+    from sassay.isa.sass.decoded import census as census
+    from sassay.isa.sass.decoded import spill_bytes as spill_bytes
+    from sassay.isa.sass.disassembler import Disassembler as Disassembler
+    from sassay.isa.sass.tiers import tier as tier
+    from sassay.isa.sass.tools import Tool as Tool
+    from sassay.isa.sass.tools import find_tools as find_tools
+
+export(
+    __name__,
+    {
+        ".decoded": "Decoded census spill_bytes",
+        ".disassembler": "Disassembler",
+        ".tiers": "tier",
+        ".tools": "Tool find_tools",
+    },
+)
