@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from sassay.containers.digest import NOTHING, code_hash, named_constants, packed
 from sassay.containers.elf import STT_OBJECT, Elf, Section
 from sassay.containers.kernel_sections import CONSTANT
 from sassay.containers.mangled import stable_symbol
+from sassay.containers.symbols import SymbolTable
 from sassay.errors import LimitError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sassay.containers.symbols import SymbolTable
 
 _BANK = re.compile(r"\.nv\.constant([1-9]\d?)(?:\.(.+))?", re.DOTALL)
 _INSTRUCTION = 16
@@ -61,8 +60,7 @@ class KernelConstants(msgspec.Struct, frozen=True):
 _NONE = KernelConstants((), (), NOTHING, NOTHING, NOTHING)
 
 
-@dataclass(frozen=True)
-class SharedBank:
+class SharedBank(msgspec.Struct, frozen=True, dict=True):
     """A bank that every kernel of the cubin may read.
 
     Attributes:
@@ -77,7 +75,7 @@ class SharedBank:
     content: bytes
     addresses: tuple[tuple[int, str], ...]
     section: int
-    table: SymbolTable = field(repr=False)
+    table: SymbolTable
 
     def named(self, offsets: Sequence[int]) -> list[tuple[str, bytes]]:
         """What the code names, in the order of `offsets`, independent of where it lies.

@@ -8,7 +8,6 @@ A kernel is a function symbol marked as entry (`STO_CUDA_ENTRY`, 0x10 of `st_oth
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,15 +23,15 @@ from sassay.containers.lines import line_sections
 from sassay.containers.notes import toolchain
 from sassay.containers.resources import SymbolTotals, resources_of, symbol_totals
 from sassay.errors import FormatError, LimitError
+from sassay.model.artifact import Toolchain
 from sassay.model.code import Relocation, SassCode
 from sassay.model.kernel import Launch, Resources
+from sassay.model.lines import LineSections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sassay.containers.symbols import TypedSymbol
-    from sassay.model.artifact import Toolchain
-    from sassay.model.lines import LineSections
 
 _ENTRY = 0x10
 _NO_LAUNCH, _NO_RESOURCES = packed(Launch()), packed(Resources())
@@ -83,8 +82,7 @@ class CubinFunction(msgspec.Struct, frozen=True):
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cubin:
+class Cubin(msgspec.Struct, frozen=True):
     """What one cubin holds; kernels and functions in the order of their sections.
 
     Attributes:
@@ -105,8 +103,7 @@ class Cubin:
     lines: LineSections | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(msgspec.Struct, frozen=True):
     """What all kernels of one cubin share; `wide` where an instruction takes 16 bytes."""
 
     elf: Elf

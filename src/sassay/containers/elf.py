@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import msgspec
@@ -61,8 +60,7 @@ class Section(msgspec.Struct, frozen=True):
     align: int
 
 
-@dataclass(frozen=True)
-class Elf:
+class Elf(msgspec.Struct, frozen=True, dict=True):
     """A parsed ELF file.
 
     Attributes:
@@ -86,8 +84,8 @@ class Elf:
     abi: int
     version: int
     flags: int
-    headers: tuple[Header, ...] = field(repr=False)
-    names: tuple[str, ...] = field(repr=False)
+    headers: tuple[Header, ...]
+    names: tuple[str, ...]
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:

@@ -14,8 +14,9 @@ linking. As cuobjdump without `-all`, sassay then reads `.nv_fatbin` only.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from sassay.containers import limits
 from sassay.containers.decompress import decompress_lz4_block, decompress_zstd
@@ -45,8 +46,7 @@ _FLAG_FAMILY_SPECIFIC = 0x200000
 _CHUNK = 64 * limits.KIB
 
 
-@dataclass(frozen=True, slots=True)
-class FatbinEntry:
+class FatbinEntry(msgspec.Struct, frozen=True):
     """One cubin or PTX text of a fatbin.
 
     Attributes:
@@ -67,8 +67,8 @@ class FatbinEntry:
     compressed: Compression | None
     section: str
     uncompressed_size: int
-    _payload: memoryview = field(repr=False)
-    _artifact: str = field(repr=False)
+    _payload: memoryview
+    _artifact: str
 
     @property
     def stored(self) -> memoryview:

@@ -10,8 +10,9 @@ stream ends with a `Surprise`, and whoever reads takes back what does not count.
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from sassay.containers import limits
 from sassay.containers.elf import MAGIC as ELF_MAGIC
@@ -48,8 +49,7 @@ class Stream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Surprise:
+class Surprise(msgspec.Struct, frozen=True):
     """The end of a stream whose section table does not confirm what was met.
 
     Attributes:
@@ -62,8 +62,7 @@ class Surprise:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Met:
+class _Met(msgspec.Struct, frozen=True):
     """One fatbin: where it lies, zeros on both sides of it, entries of the file up to its end."""
 
     start: int

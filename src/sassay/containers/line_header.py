@@ -7,14 +7,12 @@ Source: DWARF Debugging Information Format, version 5, section 6.2.4, and versio
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+
+import msgspec
 
 from sassay.containers import limits
 from sassay.errors import FormatError, LimitError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LONG = 0xFFFFFFFF
 _RESERVED = 0xFFFFFFF0
@@ -26,8 +24,7 @@ _FIXED: Mapping[int, int] = {0x0B: 1, 0x05: 2, 0x06: 4, 0x07: 8, 0x1E: 16}
 _MAX_LEB_BYTES = 10
 
 
-@dataclass(slots=True)
-class Reader:
+class Reader(msgspec.Struct):
     """Reads numbers and strings of one section and never leaves it.
 
     Attributes:
@@ -92,8 +89,7 @@ class Reader:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class LineHeader:
+class LineHeader(msgspec.Struct, frozen=True):
     """What a line program's header says.
 
     Attributes:

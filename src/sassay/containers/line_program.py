@@ -9,17 +9,18 @@ function's name in `.debug_str`; and 0x91 (`DW_LNE_NVIDIA_set_function_name`): t
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sassay.containers import limits
 from sassay.containers.line_header import LineHeader, Reader, read_line_header
 from sassay.errors import LimitError
+from sassay.model.lines import CodeSection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from sassay.model.lines import CodeSection
+    from collections.abc import Callable, Iterator
 
     Resolve = Callable[[int, int], tuple[CodeSection, int]]
     """Place of an address in the line table, and what stands there, to code section and offset."""
@@ -34,8 +35,7 @@ MAX_NUMBER = 2**31 - 1
 """Largest line, file number and place of a name."""
 
 
-@dataclass(slots=True)
-class Sequence:
+class Sequence(msgspec.Struct):
     """Rows of one code section, in the order of the program; columns of equal length.
 
     Attributes:
@@ -53,11 +53,11 @@ class Sequence:
     section: CodeSection
     files: Mapping[int, str]
     at: int
-    addresses: array[int] = field(default_factory=lambda: array("q"))
-    file: array[int] = field(default_factory=lambda: array("q"))
-    lines: array[int] = field(default_factory=lambda: array("q"))
-    calls: array[int] = field(default_factory=lambda: array("q"))
-    names: array[int] = field(default_factory=lambda: array("q"))
+    addresses: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    file: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    lines: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    calls: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    names: array[int] = msgspec.field(default_factory=lambda: array("q"))
     end: int = 0
 
 

@@ -9,10 +9,12 @@ the relocations name (`R_CUDA_64`, type 2). Oracle: `nvdisasm -gi` and `-gp`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sassay.containers import limits
 from sassay.containers.elf import EM_CUDA, ET_REL, SHF_EXECINSTR, SHT_RELA, read_elf
@@ -30,9 +32,7 @@ from sassay.model.lines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterable
 
     from sassay.containers.elf import Elf, Section
     from sassay.containers.line_program import Sequence
@@ -49,8 +49,7 @@ _MASK = (1 << 63) - 1
 _FAR = 1 << 62
 
 
-@dataclass(frozen=True, eq=False)
-class LineTable:
+class LineTable(msgspec.Struct, frozen=True, eq=False):
     """Where the instructions of one code section come from.
 
     A *site* is a line together with the calls around it, numbered in order of first use; equal
@@ -92,8 +91,7 @@ class LineTable:
         return known[self.sites]
 
 
-@dataclass(frozen=True)
-class CubinLines:
+class CubinLines(msgspec.Struct, frozen=True):
     """What a cubin says of lines; None where it holds no such section.
 
     Attributes:

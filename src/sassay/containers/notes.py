@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sassay.errors import FormatError
 from sassay.model.artifact import Toolchain
@@ -32,8 +33,7 @@ _VERSION = re.compile(r"\bV\d+(?:\.\d+)+")
 _PATH_OPTION = re.compile(r"(?<!\S)(?:-[LIo]\s+\S+|\S*[/\\]\S*)")
 
 
-@dataclass(frozen=True, slots=True)
-class ToolNote:
+class ToolNote(msgspec.Struct, frozen=True):
     """One tool that took part: its name, version line and options as written."""
 
     tool: str

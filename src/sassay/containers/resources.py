@@ -16,9 +16,10 @@ before device linking cuobjdump prints STACK:0, where sassay tells the frame siz
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sassay.containers.digest import packed
 from sassay.containers.notes import OLD_ABI
@@ -38,8 +39,7 @@ _REGISTERS, _FRAME, _STACK = map(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolTotals:
+class SymbolTotals(msgspec.Struct, frozen=True):
     """What `.nv.info` says of every function, by index in the symbol table."""
 
     registers: dict[int, int]

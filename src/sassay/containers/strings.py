@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from operator import sub
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sassay.containers import limits
 from sassay.errors import FormatError, LimitError
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(slots=True)
-class StringTable:
+class StringTable(msgspec.Struct):
     """A string table, read once.
 
     Names may share tails, so overlapping long names could ask for far more than the table holds;
@@ -34,7 +34,7 @@ class StringTable:
     offset: int
     artifact: str
     spent: int = 0
-    most: int = field(init=False)
+    most: int = 0
 
     def __post_init__(self) -> None:
         self.most = limits.NAME_TABLE_FACTOR * len(self.data) + limits.MAX_NAME_BYTES

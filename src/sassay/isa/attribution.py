@@ -8,23 +8,22 @@ its `.loc` directives (`isa.ptx.source_lines`).
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sassay.isa.categories import summarize
 from sassay.model.artifact import SourceLocation
 from sassay.model.layers import Layer, Layered
-from sassay.model.lines import KernelLines, LineCensus, LineCounts
+from sassay.model.lines import Chain, KernelLines, LineCensus, LineCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Sequence
 
     from sassay.containers.lines import CubinLines, LineTable
-    from sassay.model.lines import Chain
 
 NOWHERE = -1
 """The site of an instruction that no line claims."""
@@ -32,8 +31,7 @@ NOWHERE = -1
 INSTRUCTION_BYTES = 16
 
 
-@dataclass(frozen=True, eq=False)
-class LayerLines:
+class LayerLines(msgspec.Struct, frozen=True, eq=False):
     """Where each instruction of one layer of a kernel comes from.
 
     Attributes:
@@ -53,8 +51,7 @@ class LayerLines:
         return () if site == NOWHERE else self.chains[site]
 
 
-@dataclass(frozen=True, eq=False)
-class Counted:
+class Counted(msgspec.Struct, frozen=True, eq=False):
     """What is counted in one layer of a kernel.
 
     Attributes:
@@ -145,8 +142,7 @@ def kernel_lines(layers: Layered[Counted]) -> KernelLines:
 Tally = dict[SourceLocation, dict[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """One layer, counted by line; `names` are the functions that lines stand in."""
 
     own: Tally

@@ -10,19 +10,18 @@ alignment.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from sassay.containers.mangled import stable_symbol
 from sassay.isa.sass import words as word
+from sassay.isa.sass.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from sassay.isa.sass.words import Words
     from sassay.model.code import SassCode
 
 ABS32_LO_32 = 0x38
@@ -42,8 +41,7 @@ _BANK_FIELD = np.uint64(0x1FFFFF << 38)
 _IMMEDIATE = np.uint64(0xFFFFFFFF << 32)
 
 
-@dataclass(frozen=True)
-class NormalCode:
+class NormalCode(msgspec.Struct, frozen=True, dict=True):
     """A section without padding, and what its words refer to.
 
     Attributes:

@@ -9,13 +9,11 @@ some 35,000 different words. The reuse flags stay, because they print.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+import msgspec
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 Words: TypeAlias = "NDArray[np.uint64]"
 """Shape (n, 2): low and high half of each instruction."""
@@ -35,8 +33,7 @@ _MIX_LOW = np.uint64(0x9E3779B97F4A7C15)
 _MIX_HIGH = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
-@dataclass(frozen=True)
-class UniqueWords:
+class UniqueWords(msgspec.Struct, frozen=True):
     """The different words of a sequence.
 
     Attributes:

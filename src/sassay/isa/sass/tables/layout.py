@@ -11,18 +11,17 @@ searched among the known ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sassay.errors import FormatError
 from sassay.isa.sass.tables.record import ConditionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from sassay.isa.sass.tables.record import OpcodeRecord, TableRecord
 
@@ -49,8 +48,7 @@ _HALF = 64
 _ONES = (1 << _HALF) - 1
 
 
-@dataclass(frozen=True)
-class Test:
+class Test(msgspec.Struct, frozen=True):
     """A condition on one half of a word.
 
     Attributes:
@@ -68,8 +66,7 @@ class Test:
     adds: int
 
 
-@dataclass(frozen=True)
-class Rest:
+class Rest(msgspec.Struct, frozen=True):
     """What neither chunks nor bytes tell of a special opcode.
 
     Attributes:
@@ -83,8 +80,7 @@ class Rest:
     tests: tuple[Test, ...]
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """The arrays.
 
     Attributes:

@@ -6,18 +6,17 @@ fields are then read from all its words at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sassay.isa.sass.shape import FIRST_BIT, SIGNIFICANT
 from sassay.isa.sass.tables.record import NO_SHAPE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sassay.isa.sass.shape import Shape
     from sassay.isa.sass.tables.record import OperandRecord
     from sassay.isa.sass.words import Words
@@ -27,8 +26,7 @@ _KEYS = 1 << 12
 _HALF = (1 << 64) - 1
 
 
-@dataclass(frozen=True)
-class Registers:
+class Registers(msgspec.Struct, frozen=True):
     """The registers of words, a row a word and a column a field in printed order.
 
     Attributes:

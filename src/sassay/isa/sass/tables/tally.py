@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables.decoder import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from sassay.isa.sass.tables.decoder import TableDecoder
 
@@ -23,8 +22,7 @@ _ENTRIES = 1 << 22
 """Of the table of sections and ids that are counted in one go."""
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """What occurs, an entry for each id of each section.
 
     Attributes:
