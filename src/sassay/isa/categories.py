@@ -143,37 +143,63 @@ SASS_ROWS: tuple[Row, ...] = (
 )
 
 
-class _Matcher(msgspec.Struct, frozen=True):
-    """A row, ready to match."""
-
-    category: str
-    heads: re.Pattern[str]
-    having: re.Pattern[str] | None
-
-    def matches(self, opcode: str) -> bool:
-        """Whether the row holds for an opcode."""
-        head = self.heads.match(opcode)
-        return head is not None and (self.having is None or bool(self.having.search(opcode)))
+_SEPARATOR = re.compile("[.:]")
+_WILD = re.compile("[*?]")
 
 
-def _alternatives(words: str) -> str:
-    return "|".join(
-        re.escape(word).replace(r"\*", r"\w*").replace(r"\?", r"\w") for word in words.split()
-    )
+class _Matcher:
+    """The rows of a layer by the first words of their heads, so that few have to be tried.
+
+    A regular expression a row would take every process longer to compile than to use.
+    """
+
+    def __init__(self, rows: tuple[Row, ...]) -> None:
+        self._rows = rows
+        self._plain: dict[str, list[tuple[int, str]]] = {}
+        self._patterns: list[tuple[int, str, str]] = []
+        for number, row in enumerate(rows):
+            for head in row.heads.split():
+                start = _WILD.split(head, maxsplit=1)[0]
+                if start == head:
+                    self._plain.setdefault(_SEPARATOR.split(head)[0], []).append((number, head))
+                else:
+                    self._patterns.append((number, head, start))
+
+    def category(self, opcode: str) -> str | None:
+        """The category of the first row that holds; None: no row does."""
+        words = _SEPARATOR.split(opcode)
+        found = [
+            number
+            for number, head in self._plain.get(words[0], ())
+            if opcode == head or (opcode.startswith(head) and opcode[len(head)] in ".:")
+        ]
+        found += [
+            number
+            for number, head, start in self._patterns
+            if words[0].startswith(start) and _is_like(words[0], head)
+        ]
+        for number in sorted(found):
+            row = self._rows[number]
+            wanted = row.having.split()
+            if not wanted or any(_is_like(word, each) for word in words[1:] for each in wanted):
+                return row.category
+        return None
 
 
-def _compile(rows: tuple[Row, ...]) -> tuple[_Matcher, ...]:
-    return tuple(
-        _Matcher(
-            row.category,
-            re.compile(rf"(?:{_alternatives(row.heads)})(?![^.:])"),
-            re.compile(rf"[.:](?:{_alternatives(row.having)})(?![^.:])") if row.having else None,
-        )
-        for row in rows
-    )
+def _is_like(word: str, pattern: str) -> bool:
+    if _WILD.search(pattern) is None:
+        return word == pattern
+    return _compiled(pattern).fullmatch(word) is not None
 
 
-_MATCHERS = {Layer.PTX: _compile(PTX_ROWS), Layer.SASS: _compile(SASS_ROWS)}
+@lru_cache(maxsize=64)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", r"\w*").replace(r"\?", r"\w"))
+
+
+@lru_cache(maxsize=2)
+def _matcher(layer: Layer) -> _Matcher:
+    return _Matcher(PTX_ROWS if layer is Layer.PTX else SASS_ROWS)
 
 
 @lru_cache(maxsize=65_536)
@@ -187,16 +213,13 @@ def category(layer: Layer, opcode: str) -> str:
     Returns:
         One of `CATEGORIES`; `other` for an opcode that no row knows.
     """
-    found = _lookup(_MATCHERS[layer], opcode)
+    matcher = _matcher(layer)
+    found = matcher.category(opcode)
     # A uniform-datapath form (UIADD3, UFFMA, UF2F ...) is its vector form on another unit, and
     # ptxas knows forms of its own with an underscore (_ldldu, _tcgen05.guardrails).
     if found is None and opcode.startswith("U" if layer == Layer.SASS else "_"):
-        found = _lookup(_MATCHERS[layer], opcode[1:])
+        found = matcher.category(opcode[1:])
     return found or "other"
-
-
-def _lookup(matchers: tuple[_Matcher, ...], opcode: str) -> str | None:
-    return next((row.category for row in matchers if row.matches(opcode)), None)
 
 
 def summarize(layer: Layer, census: Mapping[str, int]) -> dict[str, int]:
