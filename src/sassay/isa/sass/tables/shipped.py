@@ -7,7 +7,7 @@ architectures that are asked for are read.
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
 
@@ -25,12 +25,12 @@ from sassay.isa.sass.tables.record import (
     read_table,
 )
 
-_DATA = "data"
+_DATA = Path(__file__).with_name("data")
 
 
 @cache
 def _index() -> TableIndex:
-    file = resources.files(__package__).joinpath(_DATA, INDEX_NAME)
+    file = _DATA / INDEX_NAME
     if not file.is_file():
         return TableIndex({}, {})
     try:
@@ -42,7 +42,7 @@ def _index() -> TableIndex:
 
 
 def _read(name: str) -> bytes:
-    return resources.files(__package__).joinpath(_DATA, name).read_bytes()
+    return (_DATA / name).read_bytes()
 
 
 @cache
@@ -59,7 +59,7 @@ def _decoder(leader: str) -> TableDecoder:
 @cache
 def _operand_record(leader: str) -> OperandRecord | None:
     name = f"{leader}{OPERAND_SUFFIX}"
-    if not resources.files(__package__).joinpath(_DATA, name).is_file():
+    if not (_DATA / name).is_file():
         return None
     return read_operands(_read(name), artifact=name)
 
