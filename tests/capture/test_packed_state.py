@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 import msgspec
 from tests.diff.builders import kernel, state
 
@@ -42,7 +44,7 @@ def test_all_that_a_kernel_may_hold_comes_back() -> None:
     store = CodeArchive()
     packed = pack(before, store)
     read = msgspec.msgpack.decode(msgspec.msgpack.encode(packed), type=PackedState)
-    assert unpack(read, before.label, CodeArchive(), ()) == msgspec.structs.replace(
+    assert unpack(read, before.label, CodeArchive(), tuple) == msgspec.structs.replace(
         before, evidence={}, texts={}
     )
 
@@ -59,8 +61,26 @@ def test_code_is_promised_where_it_lies() -> None:
     store.promise([first.code.sass], artifact)
     packed = pack(state("x", [first, second]), store)
     fresh = CodeArchive()
-    unpack(packed, "x", fresh, [artifact])
+    unpack(packed, "x", fresh, lambda: [artifact])
+    assert fresh.place_of(first.code.sass) is None
+    fresh.prefetch(())
     assert fresh.place_of(first.code.sass) == "b.cubin"
+
+
+def test_each_state_says_where_its_own_code_lies() -> None:
+    early, late = (kernel(sass={"FADD": 3}, code="one", place=f"{name}.cubin") for name in "ab")
+    assert early.code.sass is not None
+    store = CodeArchive()
+    packed = []
+    for each in (early, late):
+        again = Artifact(
+            kind=ArtifactKind.CUBIN, source=each.sources[0], data=b"", again=lambda: iter(())
+        )
+        store.promise([early.code.sass], again)
+        packed.append(pack(state("x", [each]), store))
+    for record, place in zip(packed, ("a.cubin", "b.cubin"), strict=True):
+        assert record.sources[0].path == place
+        assert array("i", record.sections.places).tolist() == [0]
 
 
 def _at(path: str) -> tuple[Source, ...]:

@@ -13,11 +13,12 @@ from sassay.capture import CodeArchive, cubin_facts, open_state
 from sassay.containers.member import Member
 from sassay.errors import InputError
 from sassay.isa.sass import Disassembler
-from sassay.sources import recall, record_cache
+from sassay.sources import recall, record_cache, unchanged
+from sassay.sources.discover import Discovery
 from sassay.sources.record_cache import RecordCache, trim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sassay.isa.sass import Tool
@@ -74,6 +75,71 @@ def test_a_known_wheel_is_not_unpacked(wheel: Path, monkeypatch: pytest.MonkeyPa
         Member, "read", lambda self: _refuse() if self.path.endswith(".so") else read(self)
     )
     assert _open(wheel) == first
+
+
+@pytest.fixture
+def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of this test count as unchanged although they were written just now."""
+    monkeypatch.setattr(unchanged, "SETTLED_NS", -(10**18))
+
+
+@pytest.mark.usefixtures("_settled")
+def test_an_unchanged_wheel_is_not_walked(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    early, late = CodeArchive(), CodeArchive()
+    first = _open(wheel, early)
+    with monkeypatch.context() as patch:
+        patch.setattr(Discovery, "artifacts", _refuse)
+        second = _open(wheel, late)
+    assert second == first
+    for kernel in first.kernels:
+        if kernel.code.sass is not None:
+            assert late.sass(kernel.code.sass) == early.sass(kernel.code.sass)
+        if kernel.code.ptx is not None:
+            assert late.ptx(kernel.code.ptx) == early.ptx(kernel.code.ptx)
+
+
+@pytest.mark.usefixtures("_settled")
+def test_an_unchanged_wheel_of_another_name_or_filter_is_another_input(
+    wheel: Path, tmp_path: Path
+) -> None:
+    _open(wheel)
+    assert len(_open(wheel, arch_globs=("sm_80",)).kernels) == 1
+    other = tmp_path / "other-2.0-py3-none-any.whl"
+    os.link(wheel, other)
+    assert _open(other).label == "other-2.0"
+
+
+@pytest.mark.usefixtures("_settled")
+def test_a_wheel_that_changes_while_it_is_walked_is_walked_again(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = Discovery.artifacts
+
+    def meanwhile(self: Discovery) -> Iterator[object]:
+        yield from artifacts(self)
+        os.utime(wheel)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Discovery, "artifacts", meanwhile)
+        _open(wheel)
+    walked = []
+
+    def noted(self: Discovery) -> Iterator[object]:
+        walked.append(self)
+        return artifacts(self)
+
+    monkeypatch.setattr(Discovery, "artifacts", noted)
+    _open(wheel)
+    assert walked
+
+
+@pytest.mark.usefixtures("_settled")
+def test_another_disassembler_reads_an_unchanged_wheel_anew(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _open(wheel)
+    monkeypatch.setattr(Disassembler, "version", lambda _, arch: f"{arch} of tomorrow")
+    assert "tomorrow" in _open(wheel).tools["nvdisasm"]
 
 
 def test_code_is_read_when_it_is_asked_for(wheel: Path) -> None:

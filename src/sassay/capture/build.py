@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ import msgspec
 from sassay.capture.builder import StateBuilder, wants_arch
 from sassay.capture.collector import without_collector
 from sassay.capture.diagnostics import sort_diagnostics
+from sassay.capture.known_input import KnownInput
 from sassay.capture.ondisk import is_capture, read_capture
-from sassay.capture.packed_state import unpack
 from sassay.capture.state_cache import StateCache, StateKey
 from sassay.containers.mapped import release_part
 from sassay.errors import InputError
+from sassay.model.artifact import Artifact
 from sassay.model.state import Diagnostic
 from sassay.sources import Withdrawn, discover
 from sassay.sources.record_cache import analysis_folder
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from sassay.capture.store import CodeArchive
     from sassay.isa.sass import Disassembler
-    from sassay.model.artifact import Artifact, Scalar
+    from sassay.model.artifact import Scalar
     from sassay.model.state import Evidence, State
     from sassay.sources import Discovery
     from sassay.sources.context import Progress
@@ -93,43 +95,88 @@ def build_state(
 ) -> State:
     """Build a state out of an INPUT that is no capture. Arguments and errors as `open_state`."""
     discovery = discover(spec, arch_globs=arch_globs, on_progress=progress, names=names)
-    builder = StateBuilder(store, disassembler, tuple(arch_globs), analysis_folder())
     cache = StateCache(analysis_folder())
-    key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
+    known = None
+    if names is None:
+        known = KnownInput(analysis_folder(), discovery, arch_globs, disassembler)
+    with without_collector():
+        state = _recalled(known, cache, discovery, store)
+        if state is None:
+            builder = StateBuilder(store, disassembler, tuple(arch_globs), analysis_folder())
+            key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
+            with contextlib.closing(builder):
+                state = _read(
+                    discovery,
+                    builder,
+                    key,
+                    store=store,
+                    disassembler=disassembler,
+                    cache=cache,
+                    known=known,
+                )
+    return _adjusted(state, label, (), evidence or {}, environment or {})
+
+
+def _read(
+    discovery: Discovery,
+    builder: StateBuilder,
+    key: StateKey,
+    *,
+    store: CodeArchive,
+    disassembler: Disassembler,
+    cache: StateCache,
+    known: KnownInput | None,
+) -> State:
+    """The state of an input, which is walked, and read unless all that it holds is known."""
     waiting: list[list[Artifact]] | None = []
     held = 0
-    with without_collector(), contextlib.closing(builder):
-        for group in _compilations(discovery, builder):
-            for artifact in group:
-                key.add(artifact)
-            if waiting is not None and key.usable and builder.knows(group):
-                held += sum(map(_passing, group))
-                if held <= HELD_BYTES:
-                    waiting.append(group)
-                    continue
-            for earlier in waiting or ():
-                builder.add(earlier)
-                _let_go(earlier)
-            waiting = None
-            builder.add(group)
-        packed, name = None, None
-        if key.usable and names is None:
-            versions = {arch: disassembler.version(arch) for arch in key.archs}
-            seen = (sort_diagnostics(builder.walked), discovery.packages, discovery.counts)
-            name = key.finish(versions, seen)
-        if waiting is not None and name is not None:
-            packed = cache.load(name)
-        if packed is not None:
-            artifacts = (artifact for group in waiting or () for artifact in group)
-            state = unpack(packed, discovery.label, store, artifacts)
-        else:
-            for group in waiting or ():
-                builder.add(group)
-                _let_go(group)
-            state = builder.finish(discovery)
-            if name is not None and state.kernels:
-                cache.save(name, state, store)
-        return _adjusted(state, label, (), evidence or {}, environment or {})
+    for group in _compilations(discovery, builder):
+        for artifact in group:
+            key.add(artifact)
+        if waiting is not None and key.usable and builder.knows(group):
+            held += sum(map(_passing, group))
+            if held <= HELD_BYTES:
+                waiting.append(group)
+                continue
+        for earlier in waiting or ():
+            builder.add(earlier)
+            _let_go(earlier)
+        waiting = None
+        builder.add(group)
+    name = None
+    if key.usable and known is not None:
+        versions = {arch: disassembler.version(arch) for arch in key.archs}
+        seen = (sort_diagnostics(builder.walked), discovery.packages, discovery.counts)
+        name = key.finish(versions, seen)
+        known.keep(name, versions)
+    groups = waiting or []
+    if waiting is not None and name is not None:
+        state = cache.load(
+            name, discovery.label, store, lambda: itertools.chain.from_iterable(groups)
+        )
+        if state is not None:
+            return state
+    for group in groups:
+        builder.add(group)
+        _let_go(group)
+    state = builder.finish(discovery)
+    if name is not None and state.kernels:
+        cache.save(name, state, store)
+    return state
+
+
+def _recalled(
+    known: KnownInput | None, cache: StateCache, discovery: Discovery, store: CodeArchive
+) -> State | None:
+    """The state of an input that did not change since an earlier run; it is not even walked."""
+    name = known.recall() if known is not None else None
+    if name is None:
+        return None
+
+    def artifacts() -> Iterator[Artifact]:
+        return (found for found in discovery.artifacts() if isinstance(found, Artifact))
+
+    return cache.load(name, discovery.label, store, artifacts)
 
 
 def _let_go(group: Sequence[Artifact]) -> None:

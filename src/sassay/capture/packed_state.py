@@ -29,7 +29,7 @@ from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, State
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from sassay.capture.store import CodeArchive
     from sassay.model.artifact import Artifact
@@ -266,9 +266,12 @@ def _extra(kernel: Kernel, section: int) -> _Extra | None:
 
 
 def unpack(
-    packed: PackedState, label: str, store: CodeArchive, artifacts: Iterable[Artifact]
+    packed: PackedState,
+    label: str,
+    store: CodeArchive,
+    artifacts: Callable[[], Iterable[Artifact]],
 ) -> State:
-    """The state of a record; its code is promised to the store.
+    """The state of a record; its code is promised to the store once it is asked for.
 
     Args:
         packed: The record.
@@ -276,7 +279,7 @@ def unpack(
         store: Where its code is asked for; what it counted before is shared.
         artifacts: All artifacts of the input.
     """
-    by_path = {artifact.source.path: artifact for artifact in artifacts}
+    store.promise_later(lambda: _promise(packed, store, artifacts()))
     facts = _section_facts(packed, store)
     plain: list[_Counted] = [
         (Layered(None, each.census), Layered(None, each.categories), CodeRefs(None, digest))
@@ -285,7 +288,6 @@ def unpack(
     columns = packed.kernels
     alone = [(source,) for source in packed.sources]
     kernels = []
-    promised: dict[str, list[str]] = {}
     for place, (
         kernel_id, digest, name, arch, launch, resources, code_bytes, section, source, toolchain,
     ) in enumerate(
@@ -319,10 +321,6 @@ def unpack(
                 )
             )  # fmt: skip
             continue
-        for ref in (extra.ptx, extra.lines, extra.sass if section < 0 else None):
-            if ref is not None:
-                path = packed.places.get(ref) or (sources[0].path if sources else "")
-                promised.setdefault(path, []).append(ref)
         kernels.append(
             Kernel(
                 kernel_id, name.name, name.symbol, name.family, name.specialization, arch,
@@ -333,11 +331,6 @@ def unpack(
                 CodeRefs(extra.ptx, extra.sass, extra.lines), extra.ptx_digest,
             )
         )  # fmt: skip
-    for number, refs in _by_place(packed.sections).items():
-        promised.setdefault(packed.sources[number].path, []).extend(refs)
-    for path, refs in promised.items():
-        if path in by_path:
-            store.promise(refs, by_path[path])
     return State(
         label=label,
         kernels=tuple(kernels),
@@ -362,10 +355,21 @@ def _section_facts(packed: PackedState, store: CodeArchive) -> Sequence[SassFact
     return [known[digest] for digest in digests]
 
 
-def _by_place(sections: _Sections) -> dict[int, list[str]]:
-    """Digests of sections by the number of the source that holds them."""
-    found: dict[int, list[str]] = {}
-    for digest, place in zip(sections.digests, array("i", sections.places), strict=True):
-        if place >= 0:
-            found.setdefault(place, []).append(digest)
-    return found
+def _promise(packed: PackedState, store: CodeArchive, artifacts: Iterable[Artifact]) -> None:
+    """Tell a store where the code of a record lies."""
+    promised: dict[str, list[str]] = {}
+    sections, sources = packed.sections, packed.sources
+    for digest, lies in zip(sections.digests, array("i", sections.places), strict=True):
+        if lies >= 0:
+            promised.setdefault(sources[lies].path, []).append(digest)
+    columns = packed.kernels
+    first, section = array("i", columns.sources), array("i", columns.sections)
+    for place, extra in columns.extras.items():
+        source = sources[first[place]].path if first[place] >= 0 else ""
+        for ref in (extra.ptx, extra.lines, extra.sass if section[place] < 0 else None):
+            if ref is not None:
+                promised.setdefault(packed.places.get(ref, source), []).append(ref)
+    for artifact in artifacts:
+        refs = promised.pop(artifact.source.path, None)
+        if refs is not None:
+            store.promise(refs, artifact)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.capture.packed_state import PackedState, pack
+from sassay.capture.packed_state import PackedState, pack, unpack
 from sassay.sources.record_cache import RecordCache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sassay.capture.store import CodeArchive
@@ -29,9 +29,23 @@ class StateCache:
     def __init__(self, folder: Path | None) -> None:
         self._records = RecordCache(folder, "states", PackedState)
 
-    def load(self, key: str) -> PackedState | None:
-        """The state of a key, None where there is none."""
-        return self._records.load(key)
+    def load(
+        self,
+        key: str,
+        label: str,
+        store: CodeArchive,
+        artifacts: Callable[[], Iterable[Artifact]],
+    ) -> State | None:
+        """The state of a key, None where there is none.
+
+        Args:
+            key: As `StateKey` made it.
+            label: Of the state.
+            store: Where its code is asked for.
+            artifacts: All artifacts of the input, looked for once code is asked for.
+        """
+        packed = self._records.load(key)
+        return unpack(packed, label, store, artifacts) if packed is not None else None
 
     def save(self, key: str, state: State, store: CodeArchive) -> None:
         """Keep a state."""

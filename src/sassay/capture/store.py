@@ -65,6 +65,8 @@ class CodeArchive:
         self._raw: dict[str, bytes] = {}
         self._raw_bytes = 0
         self._promised: dict[str, Artifact] = {}
+        self._promising = threading.RLock()
+        self._to_promise: list[Callable[[], None]] = []
         self._end = 0
         self._sources: list[BlobSource] = []
         self._packer = zstandard.ZstdCompressor(level=_LEVEL)
@@ -166,10 +168,18 @@ class CodeArchive:
             artifact = msgspec.structs.replace(artifact, data=b"", packed=None)
         with self._lock:
             for digest in digests:
-                self._promised.setdefault(digest, artifact)
+                self._promised[digest] = artifact
+
+    def promise_later(self, promise: Callable[[], None]) -> None:
+        """Have something promised once code is asked for that nobody put.
+
+        Args:
+            promise: Calls `promise`; looks for what holds the code, which may take long.
+        """
+        self._to_promise.append(promise)
 
     def place_of(self, digest: str) -> str | None:
-        """Where promised code lies, None where it was not promised."""
+        """Where promised code lies, None where it was not promised; of two places the last."""
         artifact = self._promised.get(digest)
         return artifact.source.path if artifact is not None else None
 
@@ -215,6 +225,7 @@ class CodeArchive:
         Args:
             digests: What will be asked for; what cannot be had is left out.
         """
+        self._promise_all()
         wanted: dict[tuple[int, Source], tuple[Artifact, set[str]]] = {}
         for digest in digests:
             artifact = self._promised.get(digest)
@@ -262,12 +273,22 @@ class CodeArchive:
         raw = self._raw.get(digest)
         if raw is not None:
             return raw
+        if digest not in self._promised:
+            self._promise_all()
         artifact = self._promised.get(digest)
         if artifact is None:
             return None
         with contextlib.suppress(SassayError):  # said when the artifact was read
             return self._promised_blob(artifact, digest)
         return None
+
+    def _promise_all(self) -> None:
+        """Do what was put off; whoever comes meanwhile waits for it."""
+        with self._promising:
+            while self._to_promise:
+                promise = self._to_promise.pop(0)
+                with contextlib.suppress(SassayError, OSError):  # what is gone is not held
+                    promise()
 
     def _promised_blob(self, artifact: Artifact, digest: str) -> bytes | None:
         """The blob of a digest that was promised of an artifact.

@@ -19,6 +19,7 @@ from sassay.sources.context import Context, Progress
 from sassay.sources.entry import Entry, Folder, Found, Withdrawn
 from sassay.sources.layouts import packages_in
 from sassay.sources.registry import READERS
+from sassay.sources.unchanged import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +53,11 @@ class Discovery:
     def packages(self) -> Mapping[str, str]:
         """Name to version of the Python packages met so far."""
         return dict(sorted(self._context.packages.items()))
+
+    @property
+    def identity(self) -> str | None:
+        """What tells the input from itself once it was changed, None where nothing does."""
+        return identity(self._path) if self._path is not None else None
 
     def artifacts(self) -> Iterator[Artifact | Diagnostic | Withdrawn]:
         """Yield artifacts and what went wrong, in sorted order of place.

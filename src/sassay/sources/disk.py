@@ -45,6 +45,11 @@ def readable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def skipped(name: str) -> bool:
+    """Whether folders of a name are left out."""
+    return name.startswith("tmp.pid_") or name in SKIPPED_FOLDERS
+
+
 def _walk(
     folder: Path, relative: str, label: str, depth: int, context: Context
 ) -> Iterator[Folder | Diagnostic]:
@@ -67,7 +72,7 @@ def _walk(
         if stat.S_ISLNK(mode.st_mode):
             context.counts["skipped_links"] += 1
         elif stat.S_ISDIR(mode.st_mode):
-            if not item.name.startswith("tmp.pid_") and item.name not in SKIPPED_FOLDERS:
+            if not skipped(item.name):
                 below.append(item.name)
         elif stat.S_ISREG(mode.st_mode):
             context.counts["files"] += 1
