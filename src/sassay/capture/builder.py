@@ -340,7 +340,7 @@ def _toolchain(cubin: CubinFacts, artifact: Artifact, ptx_version: str | None) -
 
 def _environment(discovery: Discovery, drafts: Iterable[Draft]) -> dict[str, Scalar]:
     """What the input itself says of the run: compilers, front ends, packages."""
-    toolchains = {toolchain for draft in drafts for toolchain in draft.toolchains}
+    toolchains = {origin.toolchain for draft in drafts for origin in draft.origins}
     found: dict[str, Scalar] = {
         f"package.{name}": version for name, version in discovery.packages.items()
     }

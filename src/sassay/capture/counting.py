@@ -33,11 +33,13 @@ class SassFacts(msgspec.Struct, frozen=True):
         census: Instructions by opcode.
         categories: And by category.
         spills: Bytes of spill loads and stores.
+        grouped: `categories` as `Counts` has them, empty where no reader counted.
     """
 
     census: Census
     categories: Census
     spills: tuple[int, int]
+    grouped: bytes = b""
 
 
 class Counting:
@@ -95,6 +97,7 @@ class Counting:
                 CountedCensus(facts.names, counts.opcodes, counts.counts),
                 counts.grouped(),
                 counts.spills,
+                counts.categories,
             )
 
     def flush(self) -> None:
@@ -153,13 +156,19 @@ def function_key(facts: CubinFacts, function: FunctionFacts) -> str:
     return f"{facts.arch}:{function.digest}"
 
 
+def by_category(facts: SassFacts) -> bytes:
+    """So many of each of `CATEGORIES`, as native u32."""
+    if facts.grouped:
+        return facts.grouped
+    return array("I", (facts.categories.get(name, 0) for name in CATEGORIES)).tobytes()
+
+
 def _packed(found: SassFacts | None, place: dict[str, int], before: Counts | None) -> Counts | None:
     if found is None:
         return None
-    totals = array("I", (found.categories.get(name, 0) for name in CATEGORIES))
     return msgspec.structs.replace(
         Counts.of(found.census, place),
-        categories=totals.tobytes(),
+        categories=by_category(found),
         spills=found.spills,
         asked=before.asked + len(before.left) // WORD_BYTES if before else 0,
     )

@@ -35,7 +35,6 @@ _SUFFIXES = {
     "int": "", "unsigned int": "u", "long": "l", "unsigned long": "ul", "long long": "ll",
     "unsigned long long": "ull",
 }  # fmt: skip
-_TYPED = ("(bool)", *(f"({kind})" for kind in _SUFFIXES))
 _NEGATIVE = re.compile(r"(\([\w: ]+\))n(\d+)")
 _SPACES = re.compile(r"(?<=\w) (?=\[\d)")
 
@@ -66,8 +65,7 @@ def canonical(name: str) -> str:
     # Searches for what is seldom there cost far more than a look whether it can be.
     if "_GLOBAL__N__" in name or "_INTERNAL_" in name:
         name = _INTERNAL_NAMESPACE.sub("(anonymous namespace)", name)
-    if any(kind in name for kind in _TYPED):
-        name = _TYPED_INTEGER.sub(_integer, name)
+    name = _TYPED_INTEGER.sub(_integer, name)
     if ")n" in name:
         name = _NEGATIVE.sub(r"\1-\2", name)
     while "> >" in name:

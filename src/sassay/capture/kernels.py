@@ -6,15 +6,17 @@ A draft is a kernel whose SASS has not been decoded yet: decoding goes in large 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from sassay.capture.analysis_cache import EntryFacts
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, parsed_name, triton_family
 from sassay.isa.categories import summarize
+from sassay.model.artifact import CompileInfo, Scalar, Source, SourceLocation, Toolchain
 from sassay.model.kernel import (
     Census,
     CodeRefs,
@@ -26,25 +28,40 @@ from sassay.model.kernel import (
 from sassay.model.layers import Layer, Layered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sassay.capture.analysis_cache import EntryFacts
     from sassay.capture.counting import SassFacts
-    from sassay.model.artifact import CompileInfo, Scalar, Source, SourceLocation, Toolchain
 
 ID_DIGITS = 12
 _WARP = 32
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-@dataclass(slots=True)
-class Draft:
+class Origin(msgspec.Struct, frozen=True):
+    """Where a draft comes from."""
+
+    source: Source
+    toolchain: Toolchain
+    compile: CompileInfo | None = None
+    ptx: EntryFacts | None = None
+    ptx_ref: str | None = None
+    lines_ref: str | None = None
+    location: SourceLocation | None = None
+
+    @property
+    def defined_at(self) -> SourceLocation | None:
+        """Where its source function is: as the front end says, then the PTX, then line tables."""
+        if self.compile is not None and self.compile.location is not None:
+            return self.compile.location
+        if self.ptx is not None and self.ptx.location is not None:
+            return self.ptx.location
+        return self.location
+
+
+class Draft(msgspec.Struct):
     """One kernel, all places that hold it, and where its code is kept.
 
     Attributes:
         sass_ref: Digest in the code store; None for PTX that stands alone.
-        ptx_refs: Digests of the PTX modules in the code store.
-        lines_refs: Digests of line tables, each with that of the PTX of its compilation.
+        origins: One for each time that it was met.
     """
 
     id: str
@@ -61,32 +78,7 @@ class Draft:
     ptx_census: Census | None
     ptx_digest: str | None
     sass_ref: str | None
-    sources: set[Source] = field(default_factory=set)
-    toolchains: set[Toolchain] = field(default_factory=set)
-    locations: set[SourceLocation] = field(default_factory=set)
-    ptx_refs: set[str] = field(default_factory=set)
-    lines_refs: set[tuple[str | None, str]] = field(default_factory=set)
-
-    def absorb(self, other: Draft) -> None:
-        """Add the places of an equal kernel."""
-        self.sources |= other.sources
-        self.toolchains |= other.toolchains
-        self.locations |= other.locations
-        self.ptx_refs |= other.ptx_refs
-        self.lines_refs |= other.lines_refs
-
-
-@dataclass(slots=True, frozen=True)
-class Origin:
-    """Where a draft comes from."""
-
-    source: Source
-    toolchain: Toolchain
-    compile: CompileInfo | None = None
-    ptx: EntryFacts | None = None
-    ptx_ref: str | None = None
-    lines_ref: str | None = None
-    location: SourceLocation | None = None
+    origins: list[Origin]
 
 
 def make_draft(
@@ -112,11 +104,6 @@ def make_draft(
     identity = (
         symbol, arch, digest, ptx_digest, code_bytes, encoded, full_launch, resources, metadata,
     )  # fmt: skip
-    location = info.location if info is not None else None
-    if location is None and entry is not None:
-        location = entry.location
-    if location is None:
-        location = origin.location
     return Draft(
         id=hashlib.sha256(_encode(identity)).hexdigest()[:ID_DIGITS],
         name=name,
@@ -132,11 +119,7 @@ def make_draft(
         ptx_census=entry.census if entry is not None else None,
         ptx_digest=ptx_digest,
         sass_ref=sass_ref,
-        sources={origin.source},
-        toolchains={origin.toolchain},
-        locations={location} if location is not None else set(),
-        ptx_refs={origin.ptx_ref} if origin.ptx_ref is not None else set(),
-        lines_refs={(origin.ptx_ref, origin.lines_ref)} if origin.lines_ref is not None else set(),
+        origins=[origin],
     )
 
 
@@ -146,7 +129,7 @@ def merge(drafts: dict[str, Draft], draft: Draft) -> None:
     if known is None:
         drafts[draft.id] = draft
     else:
-        known.absorb(draft)
+        known.origins += draft.origins
 
 
 def finish(draft: Draft, sass: SassFacts | None) -> Kernel:
@@ -163,6 +146,7 @@ def finish(draft: Draft, sass: SassFacts | None) -> Kernel:
             resources, spill_load_bytes=loads, spill_store_bytes=stores
         )
     ptx = _ordered(draft.ptx_census)
+    places = _places(draft)
     return Kernel(
         id=draft.id,
         name=draft.name,
@@ -170,7 +154,7 @@ def finish(draft: Draft, sass: SassFacts | None) -> Kernel:
         family=draft.family,
         specialization=draft.specialization,
         arch=draft.arch,
-        sources=tuple(sorted(draft.sources)),
+        sources=places.sources,
         launch=draft.launch,
         resources=resources,
         code_bytes=draft.code_bytes,
@@ -180,19 +164,41 @@ def finish(draft: Draft, sass: SassFacts | None) -> Kernel:
             ptx=None if ptx is None else summarize(Layer.PTX, ptx),
             sass=sass.categories if sass else None,
         ),
-        toolchains=tuple(sorted(draft.toolchains, key=_toolchain_order)),
+        toolchains=places.toolchains,
         metadata=draft.metadata,
-        location=min(draft.locations, default=None),
-        code=_code_refs(draft),
+        location=places.location,
+        code=CodeRefs(ptx=places.ptx_ref, sass=draft.sass_ref, lines=places.lines_ref),
         ptx_digest=draft.ptx_digest,
     )
 
 
-def _code_refs(draft: Draft) -> CodeRefs:
-    """The first PTX, and line tables of the same compilation where it has some."""
-    ptx = min(draft.ptx_refs, default=None)
-    lines = min((ref for beside, ref in draft.lines_refs if beside == ptx), default=None)
-    return CodeRefs(ptx=ptx, sass=draft.sass_ref, lines=lines)
+class _Places(NamedTuple):
+    sources: tuple[Source, ...]
+    toolchains: tuple[Toolchain, ...]
+    location: SourceLocation | None
+    ptx_ref: str | None
+    lines_ref: str | None
+
+
+def _places(draft: Draft) -> _Places:
+    """What the origins of a draft say, whatever their order.
+
+    Of code the first PTX, and line tables of the same compilation where it has some.
+    """
+    origins = draft.origins
+    if len(origins) == 1:  # of nearly every kernel of a large library
+        (one,) = origins
+        return _Places((one.source,), (one.toolchain,), one.defined_at, one.ptx_ref, one.lines_ref)
+    ptx = min((each.ptx_ref for each in origins if each.ptx_ref is not None), default=None)
+    beside = (each.lines_ref for each in origins if each.ptx_ref == ptx)
+    located = (each.defined_at for each in origins)
+    return _Places(
+        tuple(sorted({each.source for each in origins})),
+        tuple(sorted({each.toolchain for each in origins}, key=_toolchain_order)),
+        min((location for location in located if location is not None), default=None),
+        ptx,
+        min((lines for lines in beside if lines is not None), default=None),
+    )
 
 
 def _ordered(census: Census | None) -> dict[str, int] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from sassay.capture.counting import SassFacts
+from sassay.capture.counting import SassFacts, by_category
 from sassay.isa.categories import CATEGORIES
 from sassay.isa.counted import CountedCensus, flatten
 
@@ -54,16 +55,11 @@ class PackedCounts(msgspec.Struct, frozen=True, array_like=True):
 def pack_counts(sections: Sequence[SassFacts]) -> PackedCounts:
     """The counts of sections, by places in the opcodes of all of them."""
     names, places, counts, lengths = flatten([section.census for section in sections])
-    groups = array("I")
-    spills = array("q")
-    for section in sections:
-        groups.extend([section.categories.get(name, 0) for name in CATEGORIES])
-        spills.extend(section.spills)
     return PackedCounts(
         names,
         places.astype(np.uint32).tobytes(),
         counts.astype(np.uint32).tobytes(),
         lengths.cumsum().astype(np.uint32).tobytes(),
-        groups.tobytes(),
-        spills.tobytes(),
+        b"".join(map(by_category, sections)),
+        array("q", chain.from_iterable(section.spills for section in sections)).tobytes(),
     )

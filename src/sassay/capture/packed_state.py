@@ -7,7 +7,9 @@ each name, opcode, place and set of resources once, and so does the state that i
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from collections import defaultdict
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -29,7 +31,7 @@ from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from sassay.capture.store import CodeArchive
     from sassay.model.artifact import Artifact
@@ -123,20 +125,22 @@ class PackedState(msgspec.Struct, frozen=True):
     places: dict[str, str]
 
 
-class _Table(Generic[T]):
-    """Numbers things in the order in which they are first met."""
+def _numbered(things: Iterable[T]) -> tuple[tuple[T, ...], list[int]]:
+    """The different things in the order in which they are first met, and the number of each."""
+    numbers: defaultdict[T, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    column = list(map(numbers.__getitem__, things))
+    return tuple(numbers), column
 
-    def __init__(self) -> None:
-        self.numbers: dict[T, int] = {}
 
-    def number(self, item: T) -> int:
-        """The number of a thing."""
-        return self.numbers.setdefault(item, len(self.numbers))
+def _first_met(column: Sequence[int]) -> list[int]:
+    """Where each number of `_numbered` is first met."""
+    places: list[int] = np.unique(np.array(column, np.int32), return_index=True)[1].tolist()
+    return places
 
-    @property
-    def items(self) -> tuple[T, ...]:
-        """The things by number."""
-        return tuple(self.numbers)
+
+def _i32(column: Sequence[int]) -> bytes:
+    return array("i", column).tobytes()
 
 
 def pack(state: State, store: CodeArchive) -> PackedState:
@@ -144,83 +148,53 @@ def pack(state: State, store: CodeArchive) -> PackedState:
 
     Args:
         state: The state.
-        store: Knows where its code lies.
+        store: Knows where its code lies, and what was counted of it in this run.
     """
     kernels = state.kernels
-    symbols: dict[tuple[str, str, str], int] = {}
-    names: list[_Name] = []
-    archs, launches, resources = _Table[str](), _Table[Launch](), _Table[Resources]()
-    sources, toolchains = _Table[Source](), _Table[tuple[Toolchain, ...]]()
-    paths: dict[str, int] = {}
-    sections = _Table[str]()
-    counted: list[SassFacts] = []
-    lies: list[str] = []
-    places: dict[str, str] = {}
-    extras: dict[int, _Extra] = {}
-    more: dict[int, tuple[int, ...]] = {}
-    columns: list[tuple[int, int, int, int, int, int, int, int]] = []
-    for place, kernel in enumerate(kernels):
-        identity = (kernel.symbol, kernel.name, kernel.family)
-        name = symbols.setdefault(identity, len(names))
-        if name == len(names):
-            names.append(_Name(kernel.name, kernel.symbol, kernel.family, kernel.specialization))
-        numbers = [sources.number(source) for source in kernel.sources]
-        if len(numbers) != 1:
-            more[place] = tuple(numbers)
-        for source, number in zip(kernel.sources, numbers, strict=True):
-            paths[source.path] = number
-        code, section = kernel.code, _NONE
-        if kernel.instructions.sass is not None and code.sass is not None:
-            section = sections.number(code.sass)
-            if section == len(counted):
-                counted.append(_counted(kernel, kernel.instructions.sass))
-                lies.append(store.place_of(code.sass) or kernel.sources[0].path)
-        extra = _extra(kernel, section)
-        if extra is not None:
-            extras[place] = extra
-            first = kernel.sources[0].path if kernel.sources else ""
-            for ref in (extra.sass, extra.ptx, extra.lines):
-                path = store.place_of(ref) if ref is not None else None
-                if ref is not None and path is not None and path != first:
-                    places[ref] = path
-        columns.append(
-            (
-                name,
-                archs.number(kernel.arch),
-                launches.number(kernel.launch),
-                resources.number(kernel.resources),
-                _NONE if kernel.code_bytes is None else kernel.code_bytes,
-                section,
-                numbers[0] if numbers else _NONE,
-                toolchains.number(kernel.toolchains),
-            )
-        )
-    turned = np.array(columns, np.int64).reshape(-1, 8).T
-    small = [column.tobytes() for column in turned.astype(np.int32)]
+    identities, names = _numbered((each.symbol, each.name, each.family) for each in kernels)
+    named = [kernels[place] for place in _first_met(names)]
+    archs, arch = _numbered(each.arch for each in kernels)
+    launches, launch = _numbered(each.launch for each in kernels)
+    resources, resource = _numbered(each.resources for each in kernels)
+    toolchains, toolchain = _numbered(each.toolchains for each in kernels)
+    sources, met = _numbered(source for each in kernels for source in each.sources)
+    ends = list(accumulate(len(each.sources) for each in kernels))
+    spans = list(zip([0, *ends], ends, strict=False))
+    sections, section = _sections(kernels, sources, store)
+    extras = {
+        place: extra
+        for place, each in enumerate(kernels)
+        if (extra := _extra(each, section[place])) is not None
+    }
     return PackedState(
-        names=tuple(names),
-        archs=archs.items,
-        sources=sources.items,
-        launches=launches.items,
-        resources=resources.items,
-        toolchains=toolchains.items,
-        sections=_Sections(
-            sections.items,
-            array("i", (paths.get(path, _NONE) for path in lies)).tobytes(),
-            pack_counts(counted),
+        names=tuple(
+            _Name(name, symbol, family, each.specialization)
+            for (symbol, name, family), each in zip(identities, named, strict=True)
         ),
+        archs=archs,
+        sources=sources,
+        launches=launches,
+        resources=resources,
+        toolchains=toolchains,
+        sections=sections,
         kernels=_Columns(
-            ids=tuple(kernel.id for kernel in kernels),
-            digests=tuple(kernel.digest for kernel in kernels),
-            names=small[0],
-            archs=small[1],
-            launches=small[2],
-            resources=small[3],
-            code_bytes=turned[4].tobytes(),
-            sections=small[5],
-            sources=small[6],
-            toolchains=small[7],
-            more_sources=more,
+            ids=tuple(each.id for each in kernels),
+            digests=tuple(each.digest for each in kernels),
+            names=_i32(names),
+            archs=_i32(arch),
+            launches=_i32(launch),
+            resources=_i32(resource),
+            code_bytes=array(
+                "q", (_NONE if each.code_bytes is None else each.code_bytes for each in kernels)
+            ).tobytes(),
+            sections=section.tobytes(),
+            sources=_i32([met[start] if start < end else _NONE for start, end in spans]),
+            toolchains=_i32(toolchain),
+            more_sources={
+                place: tuple(met[start:end])
+                for place, (start, end) in enumerate(spans)
+                if end - start != 1
+            },
             extras=extras,
         ),
         functions=state.functions,
@@ -228,14 +202,54 @@ def pack(state: State, store: CodeArchive) -> PackedState:
         tools=dict(state.tools),
         diagnostics=state.diagnostics,
         counts=dict(state.counts),
-        places=places,
+        places=_places(kernels, extras, store),
     )
 
 
-def _counted(kernel: Kernel, census: Census) -> SassFacts:
+def _sections(
+    kernels: Sequence[Kernel], sources: Sequence[Source], store: CodeArchive
+) -> tuple[_Sections, array[int]]:
+    """The different code sections, and the number of each kernel's."""
+    held = [
+        (place, each, each.code.sass)
+        for place, each in enumerate(kernels)
+        if each.instructions.sass is not None and each.code.sass is not None
+    ]
+    digests, numbers = _numbered(digest for _, _, digest in held)
+    column = array("i", [_NONE]) * len(kernels)
+    for (place, _, _), number in zip(held, numbers, strict=True):
+        column[place] = number
+    first = [held[place][1] for place in _first_met(numbers)]
+    paths = {source.path: number for number, source in enumerate(sources)}
+    known = store.counted
+    lies, counted = array("i"), []
+    for digest, kernel in zip(digests, first, strict=True):
+        path = store.place_of(digest) or kernel.sources[0].path
+        lies.append(paths.get(path, _NONE))
+        counted.append(known.get(digest) or _counted(kernel))
+    return _Sections(digests, lies.tobytes(), pack_counts(counted)), column
+
+
+def _places(
+    kernels: Sequence[Kernel], extras: Mapping[int, _Extra], store: CodeArchive
+) -> dict[str, str]:
+    """Where other code than a section lies, unless it is at the first source of its kernel."""
+    places: dict[str, str] = {}
+    for place, extra in extras.items():
+        sources = kernels[place].sources
+        first = sources[0].path if sources else ""
+        for ref in (extra.sass, extra.ptx, extra.lines):
+            path = store.place_of(ref) if ref is not None else None
+            if ref is not None and path is not None and path != first:
+                places[ref] = path
+    return places
+
+
+def _counted(kernel: Kernel) -> SassFacts:
+    """What a kernel that this run did not count says of its section."""
     resources = kernel.resources
     spills = (resources.spill_load_bytes or 0, resources.spill_store_bytes or 0)
-    return SassFacts(census, kernel.categories.sass or {}, spills)
+    return SassFacts(kernel.instructions.sass or {}, kernel.categories.sass or {}, spills)
 
 
 def _extra(kernel: Kernel, section: int) -> _Extra | None:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
     from sassay.capture.store import CodeArchive
     from sassay.isa.sass import Disassembler
-    from sassay.model.artifact import Artifact
+    from sassay.model.artifact import Artifact, Packed
 
 READ_HERE = 24 << 20
 """Bytes of cubins that are read before other processes are started: that takes a third of a
 second, in which some thousand kernels are read."""
+LARGE_FILE = 4 * READ_HERE
+"""Of a file with so many bytes to come, nothing is read here: a quarter of it will be cubins."""
 NOBODY = "nobody"
 """Stands for a version where no disassembler knows an architecture."""
 
@@ -73,6 +75,7 @@ class CubinReading:
         self._rereader = Rereader()
         self._asked: dict[tuple[str, bool], Ticket] = {}
         self._here = 0
+        self._alone = False
         self._readers: Readers | None = None
         self._unsaved: set[str] = set()
         self._given: set[str] = set()
@@ -134,7 +137,7 @@ class CubinReading:
             return _Known(known)
         artifact = self._rereader.filled(artifact)
         place = artifact.source.path
-        if artifact.packed is not None and self._helped(artifact.packed.size):
+        if artifact.packed is not None and self._helped(artifact.packed):
             future = self._submit(artifact, digest, unnamed=unnamed)
             if future is not None:
                 self._given.add(digest)
@@ -153,17 +156,18 @@ class CubinReading:
             return self._tables
         return facts.counted_by == (self._disassembler.version(facts.arch) or NOBODY)
 
-    def _helped(self, size: int) -> bool:
+    def _helped(self, packed: Packed) -> bool:
         """Whether other processes read this; the first few are read here."""
-        self._here += size
-        if self._here < READ_HERE:
+        if self._readers is not None:
+            return True
+        self._here += packed.size
+        if self._alone or (self._here < READ_HERE and packed.behind < LARGE_FILE):
             return False
-        if self._readers is None:
-            count = reader_count()
-            if count < 2:
-                self._here = -(1 << 62)
-                return False
-            self._readers = Readers(self._folder, count)
+        count = reader_count()
+        if count < 2:
+            self._alone = True
+            return False
+        self._readers = Readers(self._folder, count)
         return True
 
     def _submit(

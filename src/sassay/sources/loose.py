@@ -218,7 +218,13 @@ class _Reading:
             arch=fat.arch,
             digest=listed.digest,
             again=self._again,
-            packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size, self._part(fat)),
+            packed=Packed(
+                fat.stored,
+                fat.compressed,
+                fat.uncompressed_size,
+                self._part(fat),
+                max(0, self._entry.size - fat.offset - fat.size),
+            ),
         )
 
     def _part(self, fat: FatbinEntry) -> FilePart | None:

@@ -118,7 +118,7 @@ def _text(function: PtxFunction, rows: list[_Row], labels: Sequence[str]) -> str
         [
             _signature(function),
             "\0".join(opcodes),
-            "\0".join("".join(guard.split()) for guard in guards) if any(guards) else "",
+            "".join("\0".join(guards).split()) if any(guards) else "",
             "".join(parts),
             "\0".join(places),
             *map(variable_text, referenced),
