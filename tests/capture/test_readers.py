@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.sources.material import KIND_CUBIN, KIND_PTX, Piece, code, fatbin, host_library
 
 from sassay.capture import CodeArchive, kernel_names, open_state, reading
-from sassay.capture.readers import Readers
+from sassay.capture.readers import Readers, reader_count
 from sassay.containers.mapped import identity
 from sassay.errors import FormatError, ToolError
 from sassay.isa.sass import Disassembler
@@ -88,6 +88,23 @@ def test_readers_map_what_lies_on_disk(
     for kernel in there.kernels:
         if kernel.code.sass is not None:
             assert len(store.sass(kernel.code.sass).code) == kernel.code_bytes
+
+
+@pytest.mark.parametrize(("large", "helped"), [(1, True), (1 << 40, False)])
+def test_of_a_large_file_the_first_cubin_is_read_by_others(
+    wheel: Path, large: int, helped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def start(*arguments: Any) -> Readers:
+        started.append(arguments)
+        return Readers(*arguments)
+
+    monkeypatch.setattr(reading, "Readers", start)
+    monkeypatch.setattr(reading, "LARGE_FILE", large)
+    _open(wheel)
+    # Where only one process may run, nobody can help.
+    assert bool(started) == (helped and reader_count() > 1)
 
 
 def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:
