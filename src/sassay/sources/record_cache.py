@@ -1,7 +1,8 @@
 """What was learned of content, by its digest, kept between runs in the user's cache folder.
 
-One file a record: a checksum over key and body, then MessagePack packed with zstd. A file is
-written to a sibling and renamed into place, so that processes never see halves; one that is
+A record is a checksum over key and body, then MessagePack packed with zstd. The first records of a
+process, and large ones, are files of their own, written to a sibling and renamed into place, so
+that processes never see halves; those of a process that has many go to a pack. A record that is
 missing, damaged, or of another version of the analyzer does not count, and a folder that cannot be
 written costs time only. Files that were written longest ago go first when all together pass a
 bound.
@@ -14,27 +15,51 @@ import hashlib
 import os
 import tempfile
 import time
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import msgspec
 import zstandard
 
 import sassay
 from sassay.sources.paths import cache_dir
+from sassay.sources.record_packs import Packs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_RECORD_BYTES = 256 << 20
 """Larger records, unpacked, are neither written nor read."""
 MAX_CACHE_BYTES = 1 << 30
 """All records together, packed."""
+LOOSE_RECORDS = 8
+"""So many records of a process are files of their own before it packs."""
+LOOSE_FROM = 256 << 10
+"""Records of this size and more always are."""
 TRIM_SECONDS = 3600.0
 """The bound is looked after once in so long."""
 _ANALYZERS = ("model", "containers", "sources", "isa", "capture", "diff")
 _STAMP = ".trimmed"
 _CHECKSUM_BYTES = 32
 
+_PACKS = "packs"
+
 T = TypeVar("T")
+
+
+class _Place(NamedTuple):
+    """Where records of a kind lie.
+
+    Attributes:
+        root: Folder of all kinds and versions.
+        folder: Of this kind and version.
+        packs: Those in it.
+    """
+
+    root: Path
+    folder: Path
+    packs: Packs
 
 
 def analysis_folder() -> Path:
@@ -68,12 +93,14 @@ class RecordCache(Generic[T]):
 
     def __init__(self, folder: Path | None, name: str, kind: type[T]) -> None:
         self._root = folder
-        self._folder = folder / analyzer_version() / name if folder is not None else None
-        self._decoder = msgspec.msgpack.Decoder(kind)
+        self._name = name
+        self._kind = kind
+        self._loose = 0
 
     def holds(self, key: str) -> bool:
         """Whether there is a record of a digest, damaged or not."""
-        return self._folder is not None and (self._folder / key).exists()
+        place = self._place
+        return place is not None and (place.packs.holds(key) or (place.folder / key).exists())
 
     def load(self, key: str) -> T | None:
         """The record of a digest, None where there is none that holds.
@@ -81,32 +108,58 @@ class RecordCache(Generic[T]):
         Args:
             key: Hexadecimal digest of what the record is about.
         """
-        if self._folder is None:
-            return None
-        try:
-            data = (self._folder / key).read_bytes()
+        for data in self._copies(key):
             body = data[_CHECKSUM_BYTES:]
             if _checksum(key, body) != data[:_CHECKSUM_BYTES]:
-                return None
-            unpacked = zstandard.ZstdDecompressor().decompress(
-                body, max_output_size=MAX_RECORD_BYTES
-            )
-            return self._decoder.decode(unpacked)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError):
-            return None
+                continue
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError):
+                unpacked = zstandard.ZstdDecompressor().decompress(
+                    body, max_output_size=MAX_RECORD_BYTES
+                )
+                return self._decoder.decode(unpacked)
+        return None
 
     def save(self, key: str, record: T) -> None:
         """Keep a record; what cannot be written is not an error."""
-        if self._folder is None or self._root is None:
+        place = self._place
+        if place is None:
             return
         body = msgspec.msgpack.encode(record)
         if len(body) > MAX_RECORD_BYTES:
             return
         body = zstandard.ZstdCompressor(level=1).compress(body)
+        data = _checksum(key, body) + body
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _write(self._folder / key, _checksum(key, body) + body)
-            _trim_now_and_then(self._root)
+            if self._loose >= LOOSE_RECORDS and len(data) < LOOSE_FROM:
+                place.packs.add(key, data)
+                return
+            self._loose += 1
+            place.folder.mkdir(parents=True, exist_ok=True)
+            _write(place.folder / key, data)
+            _trim_now_and_then(place.root)
+
+    def _copies(self, key: str) -> Iterator[bytes]:
+        """What lies under a digest: the last that was packed, then the file of its own."""
+        place = self._place
+        if place is None:
+            return
+        with contextlib.suppress(OSError):
+            packed = place.packs.find(key)
+            if packed is not None:
+                yield packed
+        with contextlib.suppress(OSError):
+            yield (place.folder / key).read_bytes()
+
+    @cached_property
+    def _place(self) -> _Place | None:
+        if self._root is None:
+            return None
+        folder = self._root / analyzer_version() / self._name
+        return _Place(self._root, folder, Packs(folder / _PACKS, MAX_RECORD_BYTES))
+
+    @cached_property
+    def _decoder(self) -> msgspec.msgpack.Decoder[T]:
+        return msgspec.msgpack.Decoder(self._kind)
 
 
 def _checksum(key: str, body: bytes) -> bytes:
