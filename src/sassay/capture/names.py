@@ -16,9 +16,9 @@ _MARKS = re.compile(
 )
 """What has a part in the structure of a name; operators stand here so that theirs has none."""
 _OPENER = {")": "(", ">": "<", "]": "[", "}": "{"}
-_MANY = 256
+_MANY = 128
 """Names of so many characters and more are searched for marks by numpy."""
-_STEP = np.zeros(128, np.int8)
+_STEP = np.zeros(128, np.int16)
 """What a character adds to the depth of brackets behind it."""
 _STEP[list(b"(<[{")] = 1
 _STEP[list(b")>]}")] = -1
@@ -128,23 +128,25 @@ def _marks(text: str) -> list[tuple[int, str, int]]:
 
 def _nested_marks(text: str) -> list[tuple[int, str, int]] | None:
     """As `_any_marks` of a name in which every bracket is closed by its like, else None."""
+    # Names are short: what counts is how often numpy is called, and by its shortest ways.
     characters = np.frombuffer(text.encode("ascii"), np.uint8)
     kinds = _KIND.take(characters)
-    places = np.flatnonzero(kinds != 0)  # of truths it is fast
-    kinds = kinds[places]
-    steps = _STEP.take(characters[places])
-    depths = steps.cumsum(dtype=np.int32)
-    if not len(depths) or depths.min() < 0 or depths[-1]:
+    (places,) = kinds.nonzero()
+    steps = _STEP.take(characters.take(places))
+    depths = steps.cumsum(dtype=np.int16)
+    # What is deeper than numbers of 16 bits reach shows as negative, too.
+    if not len(depths) or depths[-1] or np.minimum.reduce(depths) < 0:
         return None
     depths -= steps > 0
-    brackets = np.flatnonzero(steps != 0)
+    (brackets,) = steps.nonzero()
     # At one depth brackets open and close in turn.
-    paired = kinds[brackets[depths[brackets].argsort(kind="stable")]]
-    if (paired[::2] != paired[1::2]).any():
+    order = depths.take(brackets).argsort(kind="stable")
+    paired = kinds.take(places.take(brackets.take(order)))
+    if paired[::2].tobytes() != paired[1::2].tobytes():
         return None
-    shallow = np.flatnonzero(depths <= 1)
-    found = places[shallow].tolist()
-    return list(zip(found, map(text.__getitem__, found), depths[shallow].tolist(), strict=True))
+    (shallow,) = (depths <= 1).nonzero()
+    found = places.take(shallow).tolist()
+    return list(zip(found, map(text.__getitem__, found), depths.take(shallow).tolist(), strict=True))
 
 
 def _any_marks(text: str) -> list[tuple[int, str, int]]:
