@@ -39,7 +39,7 @@ from sassay.capture.families import cxx_family, parsed_name
 from sassay.containers import FatbinEntry, find_fatbins, inflate, map_file, read_cubin
 from sassay.isa.sass.tables import TableDecoder
 from sassay.isa.sass.tables.compiled import Meter
-from sassay.isa.sass.tables.shipped import shipped_table
+from sassay.isa.sass.tables.shipped import shipped_columns
 from sassay.isa.sass.tools import find_tools
 from sassay.sources import pypi
 
@@ -88,7 +88,7 @@ def limits(wheel: Path) -> None:
     fastest = inflate.library()
     packed = lz4.block.compress(plain, store_size=False)
     words = np.frombuffer(plain, "<u8").reshape(-1, 2)
-    table = shipped_table("sm_80")
+    table = shipped_columns("sm_80")
     by_numpy, compiled = (TableDecoder(table, Meter(worth)) for worth in (sys.maxsize, 0))
     looked_up = [("decode by table (numpy)", lambda: by_numpy.decode(words))]
     if jit.available():

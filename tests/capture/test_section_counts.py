@@ -10,6 +10,7 @@ from sassay.capture.section_counts import Counts, count_sections
 from sassay.isa.categories import CATEGORIES, category
 from sassay.isa.sass import spill_bytes
 from sassay.isa.sass.tables import TableDecoder
+from sassay.isa.sass.tables.columns import columns_of
 from sassay.isa.sass.tables.compiled import Meter
 from sassay.isa.sass.tables.record import SCHEMA, OpcodeRecord, TableRecord
 from sassay.model.layers import Layer
@@ -29,7 +30,7 @@ def decoder(request: pytest.FixtureRequest) -> TableDecoder:
         5, (0, 0), (0, 0), (72, 73, 74, 75), (), places, places, bytes(len(NAMES))
     )
     table = TableRecord(SCHEMA, ("sm_1",), "1.2.3", NAMES, (opcode,))
-    return TableDecoder(table, Meter(request.param))
+    return TableDecoder(columns_of(table), Meter(request.param))
 
 
 def code(places: Sequence[int]) -> bytes:

@@ -13,17 +13,12 @@ from sassay.errors import FormatError, ToolError
 from sassay.isa.sass import Disassembler, Tool, census
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, decoder_for, shipped_archs
-from sassay.isa.sass.tables.layout import DENSE_BITS
-from sassay.isa.sass.tables.record import (
-    MAGIC,
-    SCHEMA,
-    ConditionRecord,
-    OpcodeRecord,
-    TableRecord,
-    read_table,
-    write_table,
-)
-from sassay.isa.sass.tables.shipped import shipped_table
+from sassay.isa.sass.tables.columns import StoredTable, TableColumns, columns_of
+from sassay.isa.sass.tables.files import MAGIC, read_table, write_table
+from sassay.isa.sass.tables.layout import DENSE_BITS, lay_out
+from sassay.isa.sass.tables.names import WHOLE, Names
+from sassay.isa.sass.tables.record import SCHEMA, ConditionRecord, OpcodeRecord, TableRecord
+from sassay.isa.sass.tables.shipped import shipped_columns, shipped_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,24 +122,24 @@ def _random_words(table: TableRecord, count: int) -> word.Words:
 def test_look_ups_do_what_the_format_says() -> None:
     table = _table()
     words = _random_words(table, 6000)
-    found = TableDecoder(table).decode(words)
+    found = TableDecoder(columns_of(table)).decode(words)
     expected = [_slowly(table, int(low), int(high)) for low, high in words]
     assert found.tolist() == expected
     shares = np.unique(found >= 0, return_counts=True)[1] / len(words)
     assert shares.min() > 0.2  # both answers are well represented
-    assert TableDecoder(table).decode(words[:0]).tolist() == []
+    assert TableDecoder(columns_of(table)).decode(words[:0]).tolist() == []
 
 
 def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     table = _table(5)
     words = _random_words(table, 500)
-    whole = TableDecoder(table).decode(words)
-    monkeypatch.setattr("sassay.isa.sass.tables.decoder.BLOCK_WORDS", 7)
-    assert TableDecoder(table).decode(words).tolist() == whole.tolist()
+    whole = TableDecoder(columns_of(table)).decode(words)
+    monkeypatch.setattr("sassay.isa.sass.tables.vectors.BLOCK_WORDS", 7)
+    assert TableDecoder(columns_of(table)).decode(words).tolist() == whole.tolist()
     # Rows of a larger array, as a slice of a section has them.
     spread = np.zeros((len(words), 4), dtype=np.uint64)
     spread[:, 1:3] = words
-    assert TableDecoder(table).decode(spread[:, 1:3]).tolist() == whole.tolist()
+    assert TableDecoder(columns_of(table)).decode(spread[:, 1:3]).tolist() == whole.tolist()
 
 
 def test_a_table_file_is_the_same_again_and_damage_is_seen(tmp_path: Path) -> None:
@@ -152,7 +147,7 @@ def test_a_table_file_is_the_same_again_and_damage_is_seen(tmp_path: Path) -> No
     size = write_table(_table(), path)
     data = path.read_bytes()
     assert len(data) == size
-    assert read_table(data, artifact="one") == _table()
+    assert read_table(data, artifact="one").record() == _table()
     write_table(_table(), path)
     assert path.read_bytes() == data
     for bad in (b"", data[:20], data[:-1], data[:-1] + bytes([data[-1] ^ 1]), b"x" + data[1:]):
@@ -161,13 +156,66 @@ def test_a_table_file_is_the_same_again_and_damage_is_seen(tmp_path: Path) -> No
 
 
 def test_a_table_of_another_schema_is_refused() -> None:
-    other = msgspec.structs.replace(_table(), schema=SCHEMA + 1)
+    other = msgspec.structs.replace(columns_of(_table()).stored, schema=SCHEMA + 1)
     packed = zstandard.compress(msgspec.msgpack.encode(other))
     with pytest.raises(FormatError, match=f"schema {SCHEMA + 1}, expected {SCHEMA}"):
         read_table(MAGIC + hashlib.sha256(packed).digest() + packed, artifact="bad")
     packed = zstandard.compress(b"no msgpack")
     with pytest.raises(FormatError, match="cannot be read"):
         read_table(MAGIC + hashlib.sha256(packed).digest() + packed, artifact="bad")
+
+
+@pytest.mark.parametrize("leader", ["sm_70", "sm_90a", "sm_120a"])
+def test_a_shipped_table_is_what_its_records_are_written_as(leader: str) -> None:
+    stored = shipped_columns(leader).stored
+    again = columns_of(shipped_table(leader)).stored
+    assert msgspec.msgpack.encode(again) == msgspec.msgpack.encode(stored)
+
+
+def test_names_are_spelled_one_by_one() -> None:
+    names = ["", "A", "A.B", "A.Bé", "A.Bè.C", "Z", *(f"NAME.{n:03}.X" for n in range(5 * WHOLE))]
+    stored = Names.of(names)
+    assert [stored[place] for place in range(len(names))] == names
+    assert list(stored) == names
+    assert (stored[-1], stored[3:5], len(stored)) == (names[-1], tuple(names[3:5]), len(names))
+    assert len(stored.rests) < len("".join(names)) // 2
+    with pytest.raises(IndexError):
+        _ = stored[len(names)]
+    assert list(Names.of([])) == []
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        name
+        for name in StoredTable.__struct_fields__
+        if name not in ("schema", "archs", "taught_by")
+    ],
+)
+def test_columns_that_do_not_fit_together_are_refused(column: str) -> None:
+    stored = columns_of(_table()).stored
+    cut: memoryview = getattr(stored, column)[:-1]
+    longer = memoryview(bytes(getattr(stored, column)) + bytes(8))
+    for bad in (cut, longer):
+        with pytest.raises(FormatError, match="fit together"):
+            TableColumns(msgspec.structs.replace(stored, **{column: bad}))
+
+
+def test_columns_that_lead_out_of_the_arrays_are_refused() -> None:
+    stored = columns_of(_table()).stored
+
+    def refused(column: str, place: int, value: int, why: str) -> None:
+        data = bytearray(getattr(stored, column))
+        data[place] = value
+        with pytest.raises(FormatError, match=why):
+            lay_out(TableColumns(msgspec.structs.replace(stored, **{column: memoryview(data)})))
+
+    refused("keys", 1, 0xFF, "more than 12 bits")
+    refused("bits", 0, 200, "no bit of a word")
+    refused("places", 2, 1, "has no name")
+    refused("indices", 3, 1, "none of its opcode")
+    refused("shared", 0, 1, "shares more")
+    refused("shared", 2, 0xFF, "shares more")
 
 
 def _any_words(table: TableRecord, count: int, seed: int) -> word.Words:

@@ -17,6 +17,7 @@ from tests.isa.sass.test_tables import _slowly as slowly
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, shipped_archs, tally
 from sassay.isa.sass.tables import compiled as compiled_module
+from sassay.isa.sass.tables.columns import columns_of
 from sassay.isa.sass.tables.compiled import Functions, Meter, compile_functions
 from sassay.isa.sass.tables.layout import CHUNKS, ROW, SPECIAL, lay_out
 from sassay.isa.sass.tables.record import (
@@ -37,7 +38,7 @@ NUMPY, COMPILED = 1 << 62, 0
 
 
 def decoder_of(table: TableRecord, worth: int) -> TableDecoder:
-    decoder = TableDecoder(table, Meter(worth))
+    decoder = TableDecoder(columns_of(table), Meter(worth))
     assert (decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is None) == (worth == NUMPY)
     return decoder
 
@@ -189,7 +190,7 @@ def test_shipped_tables_compiled(leader: str) -> None:
 
 @pytest.mark.parametrize("leader", LEADERS)
 def test_no_word_leads_out_of_the_arrays(leader: str) -> None:
-    layout = lay_out(shipped_table(leader))
+    layout = lay_out(columns_of(shipped_table(leader)))
     chunks = layout.chunks.reshape(-1, ROW).astype(np.int64)
     most = sum(chunks[:, start : start + (1 << width)].max(axis=1) for _, width, start in CHUNKS)
     tests = [sum(test.adds for test in rest.tests) if rest else 0 for rest in layout.rests]
@@ -288,7 +289,7 @@ def test_it_compiles_when_that_pays(
 
     monkeypatch.setattr(compiled_module, "compile_functions", make)
     meter = Meter(worth=150)
-    decoder = TableDecoder(mixed_table(), meter)
+    decoder = TableDecoder(columns_of(mixed_table()), meter)
     words = likely_words(mixed_table(), 10, 8)[:60]
     spans = np.array([(0, 60)], np.int64)
     image = memoryview(words.tobytes())
@@ -307,10 +308,11 @@ def test_without_llvmlite_numpy_stays() -> None:
         "sys.modules['llvmlite'] = None\n"
         "from sassay import jit\n"
         "from sassay.isa.sass.tables import TableDecoder, tally\n"
+        "from sassay.isa.sass.tables.columns import columns_of\n"
         "from sassay.isa.sass.tables.compiled import Meter\n"
         "from sassay.isa.sass.tables.shipped import shipped_table\n"
         "meter = Meter(worth=0)\n"
-        "decoder = TableDecoder(shipped_table('sm_80'), meter)\n"
+        "decoder = TableDecoder(columns_of(shipped_table('sm_80')), meter)\n"
         "words = np.random.default_rng(1).integers(0, 1 << 63, (5000, 2), np.uint64)\n"
         "words[::2] = 0x918, 0x000fc00000000000\n"
         "found = tally(memoryview(words.tobytes()), [(0, 80000)], decoder)\n"

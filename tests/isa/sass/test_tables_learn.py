@@ -15,6 +15,7 @@ from sassay.isa.sass.learn.opcode import Condition
 from sassay.isa.sass.learn.oracle import BODY, Oracle, pack, unpack
 from sassay.isa.sass.learn.publish import table_of
 from sassay.isa.sass.learn.search import Search
+from sassay.isa.sass.tables.columns import columns_of
 from sassay.isa.sass.tables.decoder import TableDecoder
 from sassay.isa.sass.tools import Tool
 
@@ -119,7 +120,7 @@ def test_an_instruction_set_is_learned_and_no_answer_is_wrong() -> None:
     explorer = _learn()
     assert sorted(explorer.opcodes) == sorted([*KEYS, *RARE])
     assert not [item for opcode in explorer.opcodes.values() for item in disputes(opcode)]
-    decoder = TableDecoder(table_of(explorer.opcodes.values(), ["sm_80"], "1.2.3"))
+    decoder = TableDecoder(columns_of(table_of(explorer.opcodes.values(), ["sm_80"], "1.2.3")))
     rng = np.random.default_rng(23)
     words = rng.integers(0, 2**64, (20_000, 2), dtype=np.uint64)
     keys = np.array([*KEYS, 0x306], dtype=np.uint64)

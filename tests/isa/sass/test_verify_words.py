@@ -12,6 +12,7 @@ from sassay.errors import FormatError
 from sassay.isa.sass import Disassembler, census, verify_words
 from sassay.isa.sass.cubin_code import code_sections
 from sassay.isa.sass.tables import TableDecoder
+from sassay.isa.sass.tables.columns import columns_of
 from sassay.isa.sass.tables.shipped import shipped_table
 from sassay.isa.sass.tools import find_tools
 from sassay.isa.sass.verify_words import WordVerifier
@@ -42,7 +43,7 @@ def test_equal_words_are_asked_once_and_all_instructions_counted(cubin: bytes) -
 def test_a_wrong_table_is_told_with_the_word(cubin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     table = shipped_table("sm_80")
     names = tuple("LEAVE" if name == "EXIT" else name for name in table.names)
-    wrong = TableDecoder(msgspec.structs.replace(table, names=names))
+    wrong = TableDecoder(columns_of(msgspec.structs.replace(table, names=names)))
     monkeypatch.setattr(verify_words, "decoder_for", lambda _: wrong)
     verifier = WordVerifier(find_tools(None))
     verifier.read(cubin, "a.cubin")

@@ -13,7 +13,7 @@ from sassay.isa.sass.learn.families import learn
 from sassay.isa.sass.learn.programs import Programs, at_hand
 from sassay.isa.sass.learn.publish import operands_of, table_of
 from sassay.isa.sass.learn.shapes import learn_shapes
-from sassay.isa.sass.tables.record import OPERAND_SUFFIX, SUFFIX, write_index, write_table
+from sassay.isa.sass.tables.files import OPERAND_SUFFIX, SUFFIX, write_index, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

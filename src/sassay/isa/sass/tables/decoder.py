@@ -6,38 +6,21 @@ were not learned is `UNKNOWN`.
 
 from __future__ import annotations
 
-from threading import local
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sassay.isa.sass.tables.compiled import METER, CompiledTable, Meter
-from sassay.isa.sass.tables.layout import (
-    CHUNKS,
-    KEYS,
-    NAME_BITS,
-    NAME_MASK,
-    PIECES,
-    REUSE_SHIFT,
-    ROW,
-    SPECIAL,
-    WRONG,
-    lay_out,
-)
+from sassay.isa.sass.tables.layout import lay_out
+from sassay.isa.sass.tables.vectors import VectorTable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    from sassay.isa.sass.tables.layout import Rest, Test
-    from sassay.isa.sass.tables.record import TableRecord
+    from sassay.isa.sass.tables.columns import TableColumns
     from sassay.isa.sass.words import Words
 
 UNKNOWN = -1
-BLOCK_WORDS = 1 << 16
-"""Words at a time, measured: fewer cost more calls, more leave the caches."""
-
-_BYTE = 8
-_NUMBER_BITS = 32
 
 
 class TableDecoder:
@@ -49,7 +32,7 @@ class TableDecoder:
         names: The mnemonic of each id.
     """
 
-    def __init__(self, table: TableRecord, meter: Meter = METER) -> None:
+    def __init__(self, table: TableColumns, meter: Meter = METER) -> None:
         """Lay the tables out.
 
         Args:
@@ -62,29 +45,16 @@ class TableDecoder:
         self.archs = table.archs
         self.taught_by = table.taught_by
         self.names = table.names
-        layout = lay_out(table)
+        self._layout = lay_out(table)
         self._meter = meter
-        self._compiled = CompiledTable(layout, len(table.names))
-        # As `take` wants them: places as wide as pointers, scaled.
-        self._row = layout.rows.astype(np.intp) * ROW
-        self._chunks = [layout.chunks[start:] for _, _, start in CHUNKS]
-        self._answers = layout.answers
-        self._special = layout.specials.astype(np.intp) << _BYTE
-        by_key = layout.shifts[layout.specials]
-        self._shifts = [by_key[:, piece].astype(np.intp) for piece in range(PIECES)]
-        self._pieces = [layout.pieces[:, piece].reshape(-1) for piece in range(PIECES)]
-        self._rests = layout.rests
-        rests = np.array([rest is not None for rest in layout.rests])
-        self._has_rest = rests[layout.specials]
-        counts = layout.spans[:, 1] - layout.spans[:, 0]
-        self._is_searched = (counts != 0)[layout.specials]
-        # All that is searched lies in one sorted array: the number of its opcode, then the index.
-        numbers = np.repeat(np.arange(len(counts)), counts)
-        self._known = numbers << _NUMBER_BITS | layout.known
-        self._places = np.arange(len(numbers)) + np.repeat(
-            layout.starts - layout.spans[:, 0], counts
-        )
-        self._scratch = local()
+
+    @cached_property
+    def _compiled(self) -> CompiledTable:
+        return CompiledTable(self._layout, len(self.names))
+
+    @cached_property
+    def _vectors(self) -> VectorTable:
+        return VectorTable(self._layout)
 
     def decode(self, words: Words) -> NDArray[np.int32]:
         """The id of each word's mnemonic, `UNKNOWN` where the table has none."""
@@ -92,12 +62,7 @@ class TableDecoder:
         if functions is not None:
             return self._compiled.decode(functions, words)
         self._meter.spent += len(words)
-        ids = np.empty(len(words), dtype=np.int32)
-        signed = words.view(np.int64)
-        for start in range(0, len(words), BLOCK_WORDS):
-            stop = start + BLOCK_WORDS
-            self._decode_block(signed[start:stop], ids[start:stop])
-        return ids
+        return self._vectors.decode(words)
 
     def count(
         self, image: memoryview, spans: NDArray[np.int64]
@@ -114,112 +79,3 @@ class TableDecoder:
         """
         functions = self._meter.functions(int(spans[:, 1].sum()))
         return None if functions is None else self._compiled.count(functions, image, spans)
-
-    def _decode_block(self, words: NDArray[np.int64], ids: NDArray[np.int32]) -> None:
-        place, row, high, index, added, truth = self._buffers(len(words))
-        np.bitwise_and(words[:, 0], KEYS - 1, out=place)
-        self._row.take(place, out=row, mode="clip")  # no other mode writes to `out` directly
-        np.copyto(high, words[:, 1])
-        for (first, width, _), chunk in zip(CHUNKS, self._chunks, strict=True):
-            np.right_shift(high, first - 64, out=place)
-            place &= (1 << width) - 1
-            place += row
-            chunk.take(place, out=added, mode="clip")
-            if first == CHUNKS[0][0]:
-                index, added = added, index
-            else:
-                index += added
-        special = np.flatnonzero(np.greater_equal(index, SPECIAL, out=truth))
-        if len(special):
-            index[special] = self._finish(words, special, index.take(special) - SPECIAL)
-        np.maximum(index, 0, out=place)
-        self._answers.take(place, out=ids, mode="clip")
-        np.right_shift(high, REUSE_SHIFT - NAME_BITS, out=place)
-        place &= ids
-        np.greater(place, NAME_MASK, out=truth)
-        ids[truth] = 0
-        ids &= NAME_MASK
-        ids -= 1
-
-    def _buffers(
-        self, count: int
-    ) -> tuple[
-        NDArray[np.intp],
-        NDArray[np.intp],
-        NDArray[np.int64],
-        NDArray[np.int32],
-        NDArray[np.int32],
-        NDArray[np.bool_],
-    ]:
-        """This thread's arrays of so many entries: fresh ones would cost a page fault a page."""
-        held = self._scratch.__dict__.get("held")
-        if held is None or len(held[0]) < count:
-            held = self._scratch.held = (
-                np.empty(count, np.intp),
-                np.empty(count, np.intp),
-                np.empty(count, np.int64),
-                np.empty(count, np.int32),
-                np.empty(count, np.int32),
-                np.empty(count, np.bool_),
-            )
-        place, row, high, index, added, truth = held
-        return place[:count], row[:count], high[:count], index[:count], added[:count], truth[:count]
-
-    def _finish(
-        self, words: NDArray[np.int64], special: NDArray[np.intp], index: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        """The indices of the words of opcodes that need more than chunks."""
-        halves = words.reshape(-1)
-        place = special << 1
-        low = halves.take(place)
-        key = low & KEYS - 1
-        number = self._special.take(key)
-        for shifts, pieces in zip(self._shifts, self._pieces, strict=True):
-            np.right_shift(low, shifts.take(key), out=place)
-            place &= (1 << _BYTE) - 1
-            place |= number
-            index += pieces.take(place)
-        number >>= _BYTE
-        rest = np.flatnonzero(self._has_rest.take(key))
-        if len(rest):
-            numbers = number.take(rest)
-            high = halves.take((special.take(rest) << 1) + 1).view(np.uint64)
-            for one in np.flatnonzero(np.bincount(numbers)).tolist():
-                chosen = numbers == one
-                places = rest[chosen]
-                pair = low.take(places).view(np.uint64), high[chosen]
-                index[places] = _rest(self._rests[one], pair, index.take(places))
-        searched = np.flatnonzero(self._is_searched.take(key))
-        if len(searched):
-            wanted = number.take(searched) << _NUMBER_BITS | index.take(searched)
-            found = self._known.searchsorted(wanted)
-            hit = self._known.take(found, mode="clip") == wanted
-            index[searched] = np.where(hit, self._places.take(found, mode="clip"), WRONG)
-        return index
-
-
-def _rest(
-    rest: Rest | None,
-    halves: tuple[NDArray[np.uint64], NDArray[np.uint64]],
-    index: NDArray[np.int32],
-) -> NDArray[np.int32]:
-    """The indices of words of one opcode, after what only single tests tell."""
-    if rest is None:
-        return index
-    for test in rest.tests:
-        index += _holds(test, halves[test.high]) * np.int32(test.adds)
-    for half, mask, value in zip(halves, rest.mask, rest.value, strict=True):
-        if mask:
-            index[(half ^ np.uint64(value)) & np.uint64(mask) != 0] = WRONG
-    return index
-
-
-def _holds(test: Test, half: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    values = half >> np.uint64(test.shift) & np.uint64(test.mask)
-    if len(test.values) == 1:
-        single: NDArray[np.bool_] = values == np.uint64(test.values[0])
-        return single
-    wanted = np.array(test.values, dtype=np.uint64)
-    found = np.searchsorted(wanted, values)
-    member: NDArray[np.bool_] = wanted.take(found, mode="clip") == values
-    return member

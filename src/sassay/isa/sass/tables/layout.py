@@ -11,6 +11,7 @@ searched among the known ones.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,9 +22,10 @@ from sassay.errors import FormatError
 from sassay.isa.sass.tables.record import ConditionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from sassay.isa.sass.tables.record import OpcodeRecord, TableRecord
+    from sassay.isa.sass.tables.columns import TableColumns
+    from sassay.isa.sass.tables.record import OpcodeRecord
 
 KEYS = 1 << 12
 CHUNKS = ((64, 8, 0), (72, 10, 1 << 8), (82, 10, (1 << 8) + (1 << 10)))
@@ -109,37 +111,48 @@ class Layout(msgspec.Struct, frozen=True):
     rests: tuple[Rest | None, ...]
 
 
-def lay_out(table: TableRecord) -> Layout:
+def lay_out(table: TableColumns) -> Layout:
     """The arrays of a table.
 
     Raises:
         FormatError: An answer has no name, or an index is none of its opcode.
     """
-    opcodes = table.opcodes
+    count = len(table)
     rows = np.zeros(KEYS, np.uint16)
-    rows[[opcode.key for opcode in opcodes]] = np.arange(1, len(opcodes) + 1)
-    bits = np.array([len(each.bits) + len(each.conditions) for each in opcodes], np.int64)
+    if table.keys.max(initial=0) >= KEYS:
+        raise _damaged(table, "an opcode has more than 12 bits")
+    rows[table.keys] = np.arange(1, count + 1)
+    bits = table.bit_counts.astype(np.int64) + table.condition_counts
+    if table.bits.max(initial=0) >= 2 * _HALF:
+        raise _damaged(table, "a deciding bit is no bit of a word")
     if bits.max(initial=0) > _MOST_BITS:
         raise _damaged(table, f"an opcode has more than {_MOST_BITS} deciding bits")
     searched = bits > DENSE_BITS
-    index = np.frombuffer(b"".join(each.indices for each in opcodes), "<u4").astype(np.int64)
-    entries = np.array([len(each.indices) // 4 for each in opcodes], np.int64)
-    starts, answers = _answers(table, index, np.where(searched, entries, 1 << bits), entries)
-    special = [row for row, each in enumerate(opcodes) if searched[row] or _is_special(each)]
+    sizes = np.where(searched, table.entries, 1 << bits)
+    stops = np.cumsum(sizes) + 1
+    starts = stops - sizes
+    answers = _answers(table, searched, starts, stops)
+    special = np.flatnonzero(searched | _are_special(table))
     specials = np.zeros(KEYS, np.uint16)
-    specials[[opcodes[row].key for row in special]] = np.arange(1, len(special) + 1)
-    chunks = _chunks(opcodes, np.where(searched, 0, starts))
+    specials[table.keys[special]] = np.arange(1, len(special) + 1)
+    chunks = _chunks(table)
+    chunks[1:, : CHUNKS[1][2]] += np.where(searched, 0, starts).astype(np.int32)[:, np.newaxis]
+    chunks[special + 1, : CHUNKS[1][2]] += SPECIAL
     shifts = np.zeros((len(special) + 1, PIECES), np.uint8)
     pieces = np.zeros((len(special) + 1, PIECES, 1 << _BYTE), np.int32)
+    fixed = np.zeros((len(special) + 1, PIECES, 2), np.int32)
     rests: list[Rest | None] = [None]
-    for number, row in enumerate(special, 1):
-        chunks[row + 1, : CHUNKS[1][2]] += SPECIAL
-        rests.append(_bytes(opcodes[row], shifts[number], pieces[number]))
+    for number, row in enumerate(special.tolist(), 1):
+        rests.append(_bytes(table.opcode(row), shifts[number], fixed[number], pieces[number]))
+    values = np.arange(1 << _BYTE, dtype=np.int32)
+    pieces[values & fixed[..., :1] != fixed[..., 1:]] = WRONG
     # Known indices lie behind one another as the answers to them do.
-    last = np.cumsum(np.where(searched, entries, 0))
+    own = np.where(searched, table.entries, 0)
+    last = np.cumsum(own)
     spans = np.zeros((len(special) + 1, 2), np.int64)
-    spans[1:, 0] = (last - np.where(searched, entries, 0))[special]
+    spans[1:, 0] = (last - own)[special]
     spans[1:, 1] = last[special]
+    known = [table.indices[part] for _, part in _runs(table, searched, wanted=True)]
     return Layout(
         rows=rows,
         chunks=chunks.reshape(-1),
@@ -147,41 +160,49 @@ def lay_out(table: TableRecord) -> Layout:
         specials=specials,
         shifts=shifts,
         pieces=pieces,
-        known=index[np.repeat(searched, entries)].astype(np.int32),
+        known=np.concatenate([*known, np.zeros(0, np.uint32)]).astype(np.int32),
         spans=spans,
         starts=np.concatenate([np.zeros(1, np.int64), starts[special]]),
         rests=tuple(rests),
     )
 
 
-def _damaged(table: TableRecord, what: str) -> FormatError:
+def _damaged(table: TableColumns, what: str) -> FormatError:
     return FormatError(what, artifact=f"table of {', '.join(table.archs)}")
 
 
+def _runs(
+    table: TableColumns, searched: NDArray[np.bool_], *, wanted: bool
+) -> Iterator[tuple[slice, slice]]:
+    """Opcodes in a row that are searched, or not, and their entries: a few slices of each."""
+    turns = np.flatnonzero(np.diff(searched, prepend=not wanted, append=not wanted))
+    ends = [0, *table.entry_ends.tolist()]
+    for first, last in turns.reshape(-1, 2).tolist():
+        yield slice(first, last), slice(ends[first], ends[last])
+
+
 def _answers(
-    table: TableRecord,
-    index: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    entries: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Where the answers of each opcode start, and all of them; entry 0 is no opcode's."""
-    opcodes = table.opcodes
-    names = np.frombuffer(b"".join(each.names for each in opcodes), "<u4")
-    refused = ~np.frombuffer(b"".join(each.reuse for each in opcodes), np.uint8) & 0xF
-    stops = np.cumsum(sizes) + 1
-    starts = stops - sizes
-    rank = np.arange(len(index)) - np.repeat(np.cumsum(entries) - entries, entries)
-    dense = np.repeat(sizes != entries, entries)
-    places = np.where(dense, index, rank)
-    if names.max(initial=0) >= max(len(table.names), 1):
+    table: TableColumns,
+    searched: NDArray[np.bool_],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    """The answers of all opcodes; entry 0 is no opcode's."""
+    if table.places.max(initial=0) >= max(len(table.names), 1):
         raise _damaged(table, "an answer has no name")
-    if (places >= np.repeat(sizes, entries)).any():
-        raise _damaged(table, "an index is none of its opcode")
     answers = np.zeros(stops[-1] if len(stops) else 1, np.int32)
-    answers[places + np.repeat(starts, entries)] = (names + 1) | (
-        refused.astype(np.uint32) << NAME_BITS
-    )
-    return starts, answers
+    values = (~table.reuse & 0xF).astype(np.uint32)
+    values <<= NAME_BITS
+    values |= table.places + np.uint32(1)
+    for rows, entries in _runs(table, searched, wanted=True):
+        answers[starts[rows.start] : stops[rows.stop - 1]] = values[entries]
+    for rows, entries in _runs(table, searched, wanted=False):
+        many = table.entries[rows]
+        places = table.indices[entries] + np.repeat(starts[rows], many)
+        if (places >= np.repeat(stops[rows], many)).any():
+            raise _damaged(table, "an index is none of its opcode")
+        answers[places] = values[entries]
+    return answers
 
 
 def _holds(chunk: tuple[int, int, int], condition: ConditionRecord) -> bool:
@@ -190,10 +211,8 @@ def _holds(chunk: tuple[int, int, int], condition: ConditionRecord) -> bool:
     return first <= condition.start and condition.start + condition.width <= first + width
 
 
-def _outside(opcode: OpcodeRecord) -> tuple[int, int]:
-    """Its fixed bits that lie in no chunk."""
-    chunked = sum((1 << width) - 1 << first for first, width, _ in CHUNKS) >> _HALF
-    return opcode.fixed_mask[0], opcode.fixed_mask[1] & ~chunked
+_UNCHUNKED = _ONES ^ sum((1 << width) - 1 << first for first, width, _ in CHUNKS) >> _HALF
+"""Bits of the high half that lie in no chunk."""
 
 
 def _tests(opcode: OpcodeRecord) -> Iterator[tuple[int, ConditionRecord]]:
@@ -206,53 +225,85 @@ def _tests(opcode: OpcodeRecord) -> Iterator[tuple[int, ConditionRecord]]:
             yield place, condition
 
 
-def _is_special(opcode: OpcodeRecord) -> bool:
-    return any(_outside(opcode)) or any(True for _ in _tests(opcode))
+def _are_special(table: TableColumns) -> NDArray[np.bool_]:
+    """Whether chunks leave a fixed bit, a deciding bit or a condition of each opcode."""
+    special: NDArray[np.bool_] = table.fixed[:, 0] != 0
+    special |= table.fixed[:, 1] & np.uint64(_UNCHUNKED) != 0
+    outside = (table.bits < _CHUNKED.start) | (table.bits >= _CHUNKED.stop)
+    special[np.repeat(np.arange(len(table)), table.bit_counts)[outside]] = True
+    for row in np.flatnonzero(table.condition_counts).tolist():
+        for item in table.conditions(row):
+            if item.values and not any(_holds(chunk, item) for chunk in CHUNKS):
+                special[row] = True
+    return special
 
 
-def _chunks(opcodes: Sequence[OpcodeRecord], starts: NDArray[np.int64]) -> NDArray[np.int32]:
+def _chunks(table: TableColumns) -> NDArray[np.int32]:
     """What each value of each chunk adds, a row an opcode after one of zeros."""
-    table = np.zeros((len(opcodes) + 1, ROW), np.int32)
-    table[1:, : CHUNKS[1][2]] = starts[:, np.newaxis]
-    weights = np.zeros((len(opcodes) + 1, _HALF), np.int32)
-    for row, opcode in enumerate(opcodes, 1):
-        for place, bit in enumerate(opcode.bits):
-            if bit >= _HALF:
-                weights[row, bit - _HALF] = 1 << place
-    fixed = [(each.fixed_mask[1], each.fixed_value[1]) for each in opcodes]
-    high = np.array([(0, 0), *fixed], np.uint64)
-    conditional = [(row, each) for row, each in enumerate(opcodes, 1) if each.conditions]
+    count = len(table)
+    chunks = np.empty((count + 1, ROW), np.int32)
+    chunks[0] = 0
+    owners = np.repeat(np.arange(count), table.bit_counts)
+    firsts = table.bit_ends - table.bit_counts
+    places = np.arange(len(table.bits)) - firsts[owners]
+    high = table.bits >= _HALF
+    weights = np.zeros((count, _HALF), np.int32)
+    weights[owners[high], table.bits[high] - _HALF] = 1 << places[high]
+    conditional = [
+        (row, place, item)
+        for row in np.flatnonzero(table.condition_counts).tolist()
+        for place, item in enumerate(table.conditions(row), int(table.bit_counts[row]))
+    ]
     for place_of in CHUNKS:
         first, width, start = place_of
-        chunk = table[:, start : start + (1 << width)]
         shift = first - _HALF
+        cells = 1 << width
+        mask, value = (table.fixed[:, 1::2] >> np.uint64(shift)).astype(np.int32).T & cells - 1
+        own = [(row, place, item) for row, place, item in conditional if _holds(place_of, item)]
+        apart = np.zeros(count, np.int32)  # its number keeps an opcode with a condition apart
+        for row, _, _ in own:
+            apart[row] = row + 1
+        # Many opcodes have the same: each different one is made once.
+        recipes = np.column_stack([weights[:, shift : shift + width], mask, value & mask, apart])
+        whole = recipes.view(np.dtype((np.void, recipes.itemsize * recipes.shape[1]))).reshape(-1)
+        _, one, kind = np.unique(whole, return_index=True, return_inverse=True)
+        made = recipes[one]
+        patterns = np.zeros((len(made), cells), np.int32)
         for bit in range(width):
             step = 1 << bit
-            added = weights[:, shift + bit, np.newaxis]
-            chunk[:, step : 2 * step] = chunk[:, :step] + added
-        for row, opcode in conditional:
-            for place, item in enumerate(opcode.conditions, len(opcode.bits)):
-                if _holds(place_of, item):
-                    truths = _truths(width, item.start - first, item.width, item.values)
-                    chunk[row] += truths << place
-        mask, value = (high >> np.uint64(shift)).astype(np.uint16).T & (1 << width) - 1
-        values = np.arange(1 << width, dtype=np.uint16)
-        chunk[(values & mask[:, np.newaxis]) != (value & mask)[:, np.newaxis]] = WRONG
-    return table
+            np.add(patterns[:, :step], made[:, bit, np.newaxis], out=patterns[:, step : 2 * step])
+        for row, place, item in own:
+            truths = _truths(width, item.start - first, item.width, item.values)
+            patterns[kind[row]] += truths << place
+        values = np.arange(cells, dtype=np.int32)
+        patterns[(values & made[:, width, np.newaxis]) != made[:, width + 1, np.newaxis]] = WRONG
+        chunks[1:, start : start + cells] = patterns[kind]
+    return chunks
 
 
-def _truths(width: int, shift: int, field: int, wanted: Iterable[int]) -> NDArray[np.int32]:
-    """For each value of so many bits whether a field of it is wanted."""
+@lru_cache(maxsize=256)
+def _truths(width: int, shift: int, field: int, wanted: tuple[int, ...]) -> NDArray[np.int32]:
+    """For each value of so many bits whether a field of it is wanted; not to be written to."""
     truths = np.zeros(1 << field, np.int32)
     truths[[value for value in wanted if value < len(truths)]] = 1
     return truths.take(np.arange(1 << width) >> shift & len(truths) - 1)
 
 
 def _bytes(
-    opcode: OpcodeRecord, shifts: NDArray[np.uint8], pieces: NDArray[np.int32]
+    opcode: OpcodeRecord,
+    shifts: NDArray[np.uint8],
+    fixed: NDArray[np.int32],
+    pieces: NDArray[np.int32],
 ) -> Rest | None:
-    """Fill what bytes of the low half add in; what they cannot tell is given back."""
-    low, high = _outside(opcode)
+    """What bytes of the low half add; what they cannot tell is given back.
+
+    Args:
+        opcode: A special one.
+        shifts: Where its bytes are put.
+        fixed: Where the mask and the value of the fixed bits of each are put.
+        pieces: Where it is put what each value of each adds.
+    """
+    low, high = opcode.fixed_mask[0], opcode.fixed_mask[1] & _UNCHUNKED
     tests = list(_tests(opcode))
     wanted = [shift for shift in range(0, _HALF, _BYTE) if low >> shift & 0xFF]
     wanted += [
@@ -271,8 +322,7 @@ def _bytes(
                 left.append((place, item))
         tests = left
         mask = low >> shift & 0xFF
-        value = opcode.fixed_value[0] >> shift & mask
-        pieces[number][(np.arange(1 << _BYTE) & mask) != value] = WRONG
+        fixed[number] = mask, opcode.fixed_value[0] >> shift & mask
         low &= ~(0xFF << shift)
     if not (low or high or tests):
         return None

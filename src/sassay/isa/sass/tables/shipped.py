@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sassay.errors import FormatError
 from sassay.isa.sass.tables.decoder import TableDecoder
-from sassay.isa.sass.tables.operands import OperandDecoder
-from sassay.isa.sass.tables.record import (
+from sassay.isa.sass.tables.files import (
     INDEX_NAME,
     OPERAND_SUFFIX,
     SUFFIX,
-    OperandRecord,
-    TableIndex,
-    TableRecord,
     read_operands,
     read_table,
 )
+from sassay.isa.sass.tables.operands import OperandDecoder
+from sassay.isa.sass.tables.record import OperandRecord, TableIndex, TableRecord
+
+if TYPE_CHECKING:
+    from sassay.isa.sass.tables.columns import TableColumns
 
 _DATA = Path(__file__).with_name("data")
 
@@ -45,15 +47,25 @@ def _read(name: str) -> bytes:
     return (_DATA / name).read_bytes()
 
 
-@cache
-def _table(leader: str) -> TableRecord:
+def shipped_columns(leader: str) -> TableColumns:
+    """The table that is named after an architecture, as it lies on disk.
+
+    Raises:
+        FormatError: if the file is damaged.
+        OSError: if there is none.
+    """
     name = f"{leader}{SUFFIX}"
     return read_table(_read(name), artifact=name)
 
 
 @cache
+def _table(leader: str) -> TableRecord:
+    return shipped_columns(leader).record()
+
+
+@cache
 def _decoder(leader: str) -> TableDecoder:
-    return TableDecoder(_table(leader))
+    return TableDecoder(shipped_columns(leader))
 
 
 @cache
@@ -91,7 +103,7 @@ def taught_by(arch: str) -> str | None:
 
 
 def shipped_table(arch: str) -> TableRecord:
-    """The table of an architecture as it lies on disk.
+    """The table of an architecture as records.
 
     Raises:
         KeyError: if there is none.
