@@ -25,6 +25,7 @@ from sassay.containers import (
     sniff,
     walk_archive,
 )
+from sassay.containers.elf import SHT_NOBITS
 from sassay.errors import FormatError, LimitError
 
 if TYPE_CHECKING:
@@ -142,6 +143,17 @@ def test_elf_lies() -> None:
         with pytest.raises(FormatError) as caught:
             read_elf(broken, artifact="m")
         assert said in str(caught.value)
+
+
+def test_sections_that_share_their_bytes_are_not_all_read() -> None:
+    shared = empty = assemble("sm_80")
+    table = struct.unpack_from("<Q", shared, 40)[0]
+    for header in range(table + 64, table + 64 * 4, 64):
+        shared = patched(patched(shared, "<Q", header + 24, 0), "<Q", header + 32, len(shared))
+        empty = patched(patched(empty, "<I", header + 4, SHT_NOBITS), "<Q", header + 32, 1 << 40)
+    with pytest.raises(LimitError, match=r"claim \d+ bytes together.*sections overlap"):
+        read_elf(shared, artifact="m")
+    read_elf(empty, artifact="m")  # what holds no bytes may be as large as it likes
 
 
 def test_an_elf_file_of_four_billion_sections() -> None:

@@ -7,8 +7,9 @@ tables are copied. Host shared objects, relocatable objects and cubins are all r
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from operator import itemgetter
 
 import msgspec
 
@@ -38,6 +39,7 @@ _REL = struct.Struct("<QQ")
 _RELA = struct.Struct("<QQq")
 _SHN_XINDEX = 0xFFFF
 _TABLES = frozenset({SHT_RELA, SHT_REL})
+_LENGTH = itemgetter(5)
 
 Header = tuple[int, int, int, int, int, int, int, int, int, int]
 """A section header as it lies in the file: `sh_name`, `sh_type`, `sh_flags`, `sh_addr`,
@@ -333,6 +335,7 @@ def _read_sections(
             )
     if not raw:
         return (), ()
+    _refuse_overlaps(raw, size, machine, artifact, place)
     holder = raw[names]
     stored = holder[1] and not occupies_nothing(holder[1], machine)
     held = bytes(view[holder[4] : holder[4] + holder[5]]) if stored else b""
@@ -340,6 +343,23 @@ def _read_sections(
         return raw, ("",) * len(raw)
     strings = StringTable(held, "the section names", holder[4], artifact)
     return raw, tuple(strings.all_at([header[0] for header in raw]))
+
+
+def _refuse_overlaps(
+    raw: Sequence[Header], size: int, machine: int, artifact: str, place: str
+) -> None:
+    """Of sections over the same bytes each would be read: a small file could ask for ever."""
+    most = limits.OVERLAP_FACTOR * size
+    if sum(map(_LENGTH, raw)) <= most:
+        return
+    total = sum(header[5] for header in raw if not occupies_nothing(header[1], machine))
+    if total > most:
+        raise LimitError(
+            f"its sections claim {total} bytes together, the file has {size}",
+            artifact=artifact,
+            place=place,
+            hint="sections overlap",
+        )
 
 
 def _whole_entries(section: Section, entry: int, most: int, artifact: str) -> int:
