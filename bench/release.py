@@ -37,6 +37,7 @@ from sassay.capture.cubin_facts import CubinFacts, analyze_cubin, facts_of
 from sassay.capture.demangle import demangle
 from sassay.capture.families import cxx_family, parsed_name
 from sassay.containers import FatbinEntry, find_fatbins, inflate, map_file, read_cubin
+from sassay.containers.content_key import content_key
 from sassay.isa.sass.tables import TableDecoder
 from sassay.isa.sass.tables.compiled import Meter
 from sassay.isa.sass.tables.shipped import shipped_columns
@@ -101,6 +102,7 @@ def limits(wheel: Path) -> None:
     for name, work in (
         ("copy", copy),
         ("SHA-256", lambda: hashlib.sha256(block).digest()),
+        ("keys of content (BLAKE3 where it is installed)", lambda: content_key(block)),
         ("CRC-32", lambda: zlib.crc32(block)),
         ("LZ4", lambda: lz4.block.decompress(packed, uncompressed_size=len(plain))),
         ("inflate (zlib)", lambda: zlib.decompressobj(-15).decompress(deflated)),

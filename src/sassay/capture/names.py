@@ -145,8 +145,8 @@ def _nested_marks(text: str) -> list[tuple[int, str, int]] | None:
     if paired[::2].tobytes() != paired[1::2].tobytes():
         return None
     (shallow,) = (depths <= 1).nonzero()
-    found = places.take(shallow).tolist()
-    return list(zip(found, map(text.__getitem__, found), depths.take(shallow).tolist(), strict=True))
+    found, around = places.take(shallow).tolist(), depths.take(shallow).tolist()
+    return list(zip(found, map(text.__getitem__, found), around, strict=True))
 
 
 def _any_marks(text: str) -> list[tuple[int, str, int]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Protocol
 
 from sassay.capture.cubin_facts import CubinFacts, facts_of
 from sassay.capture.readers import Readers, reader_count
+from sassay.containers.content_key import content_key
 from sassay.containers.cubin import read_cubin
 from sassay.sources.content import Rereader, content
 from sassay.sources.record_cache import RecordCache
@@ -90,7 +90,7 @@ class CubinReading:
         Raises:
             SassayError: It cannot be read.
         """
-        digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
+        digest = artifact.digest or content_key(artifact.data)
         unnamed = artifact.compile is None or artifact.compile.location is None
         ticket = self._asked.get((digest, unnamed))
         if ticket is None:
@@ -110,14 +110,14 @@ class CubinReading:
             artifact: The cubin.
             facts: As a ticket gave them, or as `counting.Counting` completed them.
         """
-        digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
+        digest = artifact.digest or content_key(artifact.data)
         if digest in self._unsaved:
             self._unsaved.discard(digest)
             self._records.save(digest, facts)
 
     def keep_completed(self, artifact: Artifact, facts: CubinFacts) -> None:
         """As `keep`, of facts that were not complete when they came: no reader has kept those."""
-        digest = artifact.digest or hashlib.sha256(artifact.data).hexdigest()
+        digest = artifact.digest or content_key(artifact.data)
         if digest in self._given:
             self._given.discard(digest)
             self._unsaved.add(digest)

@@ -138,7 +138,8 @@ class Artifact(msgspec.Struct, frozen=True):
         compilation: Equal for artifacts of one compilation, so that PTX attaches to its cubin;
             None where an artifact stands alone.
         compile: The front end's metadata, None where there is none.
-        digest: Digest of the bytes as they are stored, where the source knows it already.
+        digest: Key of the bytes as they are stored, where the source knows it already; it may
+            differ from one machine to the next.
         again: Reads the file that holds it once more: all its artifacts, with their bytes. None
             where `data` is there and small enough to keep.
         packed: The bytes as a container stores them, decompressed by whoever needs them.

@@ -5,11 +5,11 @@ Cubins and PTX modules, fatbins, host objects that embed them, and archives of a
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sassay.containers import limits
+from sassay.containers.content_key import content_key
 from sassay.containers.decompress import check_expansion
 from sassay.containers.fatbin import FatbinEntry, find_fatbins
 from sassay.containers.fatbin_stream import stream_fatbins
@@ -206,10 +206,9 @@ class _Reading:
                 yield Diagnostic(Level.ERROR, place, message, arch=fat.arch, layer=layer)
                 self._whole = False
                 return
-        digest = hashlib.sha256((fat.compressed or "").encode() + b"\0")
-        digest.update(fat.stored)
         self._context.counts["artifacts"] += 1
-        listed = Listed(fat.kind, fat.arch, fat.index, digest.hexdigest())
+        key = content_key(fat.stored, fat.compressed or "")
+        listed = Listed(fat.kind, fat.arch, fat.index, key)
         self._listed.append((fat.index, listed))
         yield Artifact(
             kind=fat.kind,

@@ -27,7 +27,7 @@ class Listed(msgspec.Struct, frozen=True):
         kind: Cubin or PTX.
         arch: As the container claims.
         index: Its number in the file.
-        digest: SHA-256 of its bytes, as the artifact carries them.
+        digest: The `content_key` of its bytes, as the artifact carries it.
     """
 
     kind: ArtifactKind
