@@ -20,12 +20,14 @@ def widen(words: Array) -> Array:
 
 
 def to_bf16(values: Array) -> Array:
-    """Float32 as bf16 words, to nearest even, by the exact model."""
-    flat = [
-        exact.encode(exact.decode(int(word), exact.F32), exact.BF16)
-        for word in values.reshape(-1).view(np.uint32)
-    ]
-    return np.array(flat, np.uint16).reshape(values.shape)
+    """Float32 as bf16 words, to nearest even: the upper half, one up from the middle if odd.
+
+    `test_corpus.py` holds it against the exact model, which takes a thousand times as long.
+    """
+    words = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    odd = words >> np.uint32(16) & np.uint32(1)
+    rounded = (words + (odd + np.uint32(0x7FFF))) >> np.uint32(16)
+    return np.where(np.isnan(values), exact.BF16.nan, rounded).astype(np.uint16)
 
 
 def _fma32(a: Array, c: Array) -> Array:

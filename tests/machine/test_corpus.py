@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.machine import exact
 from tests.machine.corpus_launches import corpus_launches, prepared
-from tests.machine.references import REFERENCES
+from tests.machine.references import REFERENCES, to_bf16
 
 from sassay.machine import run
 
@@ -40,3 +41,16 @@ def test_corpus(module: Path, described: dict[str, Any]) -> None:
             np.testing.assert_allclose(found, wanted, rtol=expected["relative"], atol=1e-7)
         else:
             assert found.tobytes() == wanted.astype(found.dtype).tobytes()
+
+
+def test_the_reference_of_bf16_is_the_exact_model() -> None:
+    """Upper halves of words, below, at and above the middle; both signs of what overflows."""
+    upper = np.arange(1 << 16, dtype=np.uint32)[::31] << np.uint32(16)
+    edges = np.array([0, 0x7F7F, 0x7F80, 0x7FC0, 0xFF7F, 0xFF80], np.uint32) << np.uint32(16)
+    lower = np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32)
+    words = (np.concatenate([upper, edges])[:, None] | lower).reshape(-1)
+    wanted = [
+        exact.encode(exact.decode(word, exact.F32), exact.BF16, negative_zero=word >> 31 == 1)
+        for word in words.tolist()
+    ]
+    assert to_bf16(words.view(np.float32)).tolist() == wanted
