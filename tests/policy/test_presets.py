@@ -11,8 +11,15 @@ from ruamel.yaml import YAML
 from tests.hostile.policies import WRONG, Wrong
 
 from sassay.errors import PolicyError
-from sassay.policy import list_presets, load_policy, parse_policy, policy_schema, run_policy_tests
-from sassay.policy.catalogue import preset_text
+from sassay.policy import (
+    catalogue,
+    list_presets,
+    load_policy,
+    parse_policy,
+    policy_schema,
+    run_policy_tests,
+)
+from sassay.policy.catalogue import Preset, preset_text
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "policies").glob("*.yaml"))
@@ -57,10 +64,11 @@ def test_examples_follow_the_schema(path: Path) -> None:
     VALIDATOR.validate(_plain(path.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", [preset.name for preset in list_presets() if not preset.available])
-def test_a_preset_whose_wing_is_missing_says_so(name: str) -> None:
-    with pytest.raises(PolicyError, match=r"needs .*, which this release does not have"):
-        load_policy(name)
+def test_a_preset_whose_wing_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = Preset("later", "what a later release judges", available=False, needs="a later wing")
+    monkeypatch.setattr(catalogue, "_PRESETS", (*list_presets(), later))
+    with pytest.raises(PolicyError, match="needs a later wing, which this release does not have"):
+        load_policy("later")
 
 
 def test_schema_is_a_schema_and_describes_every_key() -> None:
