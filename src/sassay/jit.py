@@ -66,6 +66,33 @@ class Compiler:
         return found
 
 
+def object_file(text: str, triple: str) -> bytes:
+    """What a module compiles to for any machine of a kind, for code that is made ahead of its use.
+
+    Args:
+        text: The module.
+        triple: The kind, as LLVM names it.
+
+    Returns:
+        An object file whose code may lie anywhere.
+
+    Raises:
+        ImportError: There is no llvmlite that is new enough.
+    """
+    if not available():
+        raise ImportError("no llvmlite that is new enough", name="llvmlite")
+    from llvmlite import binding  # noqa: PLC0415 - an extra, and heavy
+
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    target = binding.Target.from_triple(triple)
+    machine = target.create_target_machine(opt=2, reloc="pic", codemodel="small")
+    module = binding.parse_assembly(text)
+    module.verify()
+    found: bytes = machine.emit_object(module)
+    return found
+
+
 @lru_cache(maxsize=1)
 def compiler() -> Compiler:
     """The compiler of this process."""

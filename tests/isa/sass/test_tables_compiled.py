@@ -18,7 +18,12 @@ from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, shipped_archs, tally
 from sassay.isa.sass.tables import compiled as compiled_module
 from sassay.isa.sass.tables.columns import columns_of
-from sassay.isa.sass.tables.compiled import Functions, Meter, compile_functions
+from sassay.isa.sass.tables.compiled import (
+    Functions,
+    Meter,
+    compile_functions,
+    prepared_functions,
+)
 from sassay.isa.sass.tables.layout import CHUNKS, ROW, SPECIAL, lay_out
 from sassay.isa.sass.tables.record import (
     SCHEMA,
@@ -29,17 +34,21 @@ from sassay.isa.sass.tables.record import (
 from sassay.isa.sass.tables.shipped import shipped_leader, shipped_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 LEADERS = sorted({shipped_leader(arch) for arch in shipped_archs()})
-NUMPY, COMPILED = 1 << 62, 0
-"""Words that are worth compiling."""
+NEVER = 1 << 62
+"""So many words are never met: nothing is compiled."""
+METERS: dict[str, Callable[[], Meter]] = {"llvmlite": lambda: Meter(0)}
+if prepared_functions() is not None:
+    METERS["prepared"] = lambda: Meter(NEVER, prepared=True)
 
 
-def decoder_of(table: TableRecord, worth: int) -> TableDecoder:
-    decoder = TableDecoder(columns_of(table), Meter(worth))
-    assert (decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is None) == (worth == NUMPY)
+def decoder_of(table: TableRecord, meter: Meter) -> TableDecoder:
+    decoder = TableDecoder(columns_of(table), meter)
+    counted = decoder.count(memoryview(b""), np.zeros((0, 2), np.int64))
+    assert (counted is None) == (meter.functions(0) is None)
     return decoder
 
 
@@ -150,12 +159,16 @@ def likely_words(table: TableRecord, each: int, seed: int) -> word.Words:
 
 @pytest.fixture(scope="module")
 def by_numpy() -> TableDecoder:
-    return decoder_of(mixed_table(), NUMPY)
+    decoder = decoder_of(mixed_table(), Meter(NEVER))
+    assert decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is None
+    return decoder
 
 
-@pytest.fixture(scope="module")
-def compiled() -> TableDecoder:
-    return decoder_of(mixed_table(), COMPILED)
+@pytest.fixture(scope="module", params=METERS)
+def compiled(request: pytest.FixtureRequest) -> TableDecoder:
+    decoder = decoder_of(mixed_table(), METERS[request.param]())
+    assert decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is not None
+    return decoder
 
 
 def test_compiled_look_ups_are_those_of_numpy(
@@ -182,8 +195,9 @@ def test_both_do_what_the_format_says(by_numpy: TableDecoder, compiled: TableDec
 def test_shipped_tables_compiled(leader: str) -> None:
     table = shipped_table(leader)
     words = likely_words(table, 8, 2)
-    expected = decoded(decoder_of(table, NUMPY), words)
-    assert decoded(decoder_of(table, COMPILED), words) == expected
+    expected = decoded(decoder_of(table, Meter(NEVER)), words)
+    for meter in METERS.values():
+        assert decoded(decoder_of(table, meter()), words) == expected
     # Of the words that are not random, most have a name.
     assert np.mean(np.array(expected) != UNKNOWN) > 0.3
 

@@ -1,7 +1,8 @@
-"""The look-ups of `decoder` in compiled code, twice as fast and more, where llvmlite is installed.
+"""The look-ups of `decoder` in compiled code, twice as fast and more.
 
-It costs a fraction of a second to load and compile, once a process, so it waits until numpy has
-looked up enough words for that to pay.
+It comes with sassay for some machines (`prepared`). For others llvmlite compiles it where that is
+installed: a tenth of a second, once a process, so it waits until numpy has looked up enough words
+for that to pay.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sassay import jit
-from sassay.isa.sass.tables.compiled_code import source
+from sassay.errors import FormatError
 from sassay.isa.sass.tables.compiled_look_up import ARRAYS, REST_NUMBERS, TEST_NUMBERS
+from sassay.isa.sass.tables.prepared import map_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,50 +34,74 @@ saves what loading and making it costs, some 0.06 s. At worst that time is thus 
 class Functions:
     """The compiled functions; arguments as the IR says."""
 
-    def __init__(self) -> None:
-        """Compiles them."""
-        self._compiler = compiler = jit.compiler()  # the code lives as long as that
-        compiler.compile(source(), optimize=False)
+    def __init__(self, address: Callable[[str], int], code: object) -> None:
+        """Make them callable.
+
+        Args:
+            address: Where a function starts, by its name.
+            code: What must live as long as they do.
+        """
+        self._code = code
         pointer, number = ctypes.c_void_p, ctypes.c_int64
         decode = ctypes.CFUNCTYPE(None, pointer, pointer, number, pointer)
         count = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, number, number, *[pointer] * 5)
-        self.decode: Callable[..., None] = decode(compiler.address("sassay_tables_decode"))
-        self.count: Callable[..., None] = count(compiler.address("sassay_tables_count"))
+        self.decode: Callable[..., None] = decode(address("sassay_tables_decode"))
+        self.count: Callable[..., None] = count(address("sassay_tables_count"))
 
 
 @lru_cache(maxsize=1)
 def compile_functions() -> Functions:
-    """The compiled functions of this process.
+    """The functions as llvmlite compiles them, once a process.
 
     Raises:
         ImportError: There is no llvmlite that is new enough.
         OSError: It cannot be loaded.
         RuntimeError: It does not work on this machine.
     """
-    return Functions()
+    from sassay import jit  # noqa: PLC0415 - where they come with sassay, neither is needed
+    from sassay.isa.sass.tables.compiled_code import source  # noqa: PLC0415 - as above
+
+    compiler = jit.compiler()
+    compiler.compile(source(), optimize=False)
+    return Functions(compiler.address, compiler)
+
+
+@lru_cache(maxsize=1)
+def prepared_functions() -> Functions | None:
+    """The functions that come with sassay; None where they do not, or may not be run."""
+    try:
+        code = map_code()
+        return None if code is None else Functions(code.entries.__getitem__, code)
+    except (FormatError, KeyError, OSError):
+        return None  # others give the same answers
 
 
 class Meter:
-    """Whether compiled code is worth its price: it is told what numpy looked up.
+    """Which functions look words up, if any: it is told what numpy looked up.
 
     Attributes:
         spent: Words that numpy looked up.
     """
 
-    def __init__(self, worth: int = WORTH_WORDS) -> None:
+    def __init__(self, worth: int = WORTH_WORDS, *, prepared: bool = False) -> None:
         """Nothing was looked up yet.
 
         Args:
-            worth: Words that are worth the price.
+            worth: Words that are worth the price of compiling.
+            prepared: Whether to take what comes with sassay, which has no price.
         """
         self.spent = 0
         self._worth = worth
+        self._prepared = prepared
         self._lock = Lock()
         self._functions: Functions | None = None
         self._refused = False
 
     def functions(self, words: int) -> Functions | None:
-        """The compiled functions, if they are there or so many words more make them worth it."""
+        """The functions, if they are there or so many words more make them worth it."""
+        if self._functions is None and self._prepared:
+            self._functions = prepared_functions()
+            self._prepared = self._functions is not None
         if self._functions is None and not self._refused and self.spent + words >= self._worth:
             with self._lock:
                 self._compile()
@@ -92,7 +117,7 @@ class Meter:
             self._refused = True
 
 
-METER = Meter()
+METER = Meter(prepared=True)
 """That of this process."""
 
 
