@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import zipfile
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.sources.material import KIND_CUBIN, KIND_PTX, Piece, code, fatbin, host_library
 
-from sassay.capture import CodeArchive, kernel_names, open_state, reading
+from sassay.capture import CodeArchive, builder, kernel_names, open_state, reading
 from sassay.capture.readers import Readers, reader_count
 from sassay.containers.mapped import identity
 from sassay.errors import FormatError, ToolError
@@ -19,9 +20,11 @@ from sassay.model.artifact import FilePart, Packed
 from sassay.sources import archives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
+    from sassay.capture.cubin_facts import CubinFacts
     from sassay.model.state import State
 
 BROKEN = b"\x7fELF" + bytes(200)
@@ -105,6 +108,31 @@ def test_of_a_large_file_the_first_cubin_is_read_by_others(
     _open(wheel)
     # Where only one process may run, nobody can help.
     assert bool(started) == (helped and reader_count() > 1)
+
+
+def test_what_is_read_first_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pkg-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, packed in (("a", "lz4"), ("b", "")):
+            piece = Piece(KIND_CUBIN, 80, code("cubin", 80), packed)
+            archive.writestr(f"pkg/{name}.so", host_library(fatbin([piece])))
+    monkeypatch.setattr(reading, "READ_HERE", 0)
+    here, store = _open(path)
+
+    def last_first(futures: Iterable[Future[CubinFacts]]) -> list[Future[CubinFacts]]:
+        return [future for future in reversed(list(futures)) if wait([future])]
+
+    monkeypatch.setenv("SASSAY_CACHE_DIR", str(tmp_path / "another"))
+    monkeypatch.setattr(builder, "as_completed", last_first)
+    there, other = _open(path)
+    assert there == here
+    # The same code in two cubins: the last place counts.
+    for kernel in here.kernels:
+        assert kernel.code.sass is not None
+        for each in (store, other):
+            assert each.place_of(kernel.code.sass) == "pkg/b.so!fatbin.0"
 
 
 def test_a_file_that_changed_meanwhile_is_refused(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -48,14 +50,20 @@ class _Asked:
     """One compilation whose cubins are being read.
 
     Attributes:
+        number: Of those that were asked before.
         group: Its artifacts, without bytes where these can be had again.
         entries: What its PTX says of each kernel.
         cubins: Its cubins, each with what will be known of it or why it cannot be read.
     """
 
+    number: int
     group: tuple[Artifact, ...]
     modules: tuple[tuple[Artifact, ModuleFacts, str], ...]
     cubins: tuple[tuple[Artifact, Ticket | SassayError], ...]
+
+    def done(self) -> bool:
+        """Whether nothing of it need be waited for."""
+        return all(isinstance(ticket, SassayError) or ticket.done() for _, ticket in self.cubins)
 
 
 class StateBuilder:
@@ -89,6 +97,8 @@ class StateBuilder:
         self._reading = CubinReading(analysis_folder, disassembler, store)
         self._rereader = Rereader()
         self._asked: deque[_Asked] = deque()
+        self._met = 0
+        self._promises: list[tuple[int, list[str], Artifact]] = []
         self._incomplete: list[tuple[Artifact, CubinFacts]] = []
         self._drafts: dict[str, Draft] = {}
         self._functions: dict[tuple[str, str, str, int], set[Source]] = {}
@@ -108,7 +118,8 @@ class StateBuilder:
                     cubins.append((_anchor(artifact), self._reading.ask(artifact)))
                 except SassayError as error:
                     cubins.append((_anchor(artifact), error))
-        asked = _Asked(tuple(map(_anchor, group)), tuple(modules), tuple(cubins))
+        asked = _Asked(self._met, tuple(map(_anchor, group)), tuple(modules), tuple(cubins))
+        self._met += 1
         self._asked.append(asked)
         self._settle(again=asked.group[0].again)
 
@@ -137,13 +148,30 @@ class StateBuilder:
         """Take in what was read, in order; what comes from this very file may be withdrawn yet."""
         while self._asked:
             first = self._asked[0]
-            if again is not None and first.group[0].again is again:
-                return
-            if again is not None and not all(
-                isinstance(ticket, SassayError) or ticket.done() for _, ticket in first.cubins
-            ):
+            if again is not None and (first.group[0].again is again or not first.done()):
                 return
             self._take(self._asked.popleft())
+
+    def _settle_rest(self) -> None:
+        """Take in what is left as it is read, so that the last answer leaves little to be done."""
+        waiting: dict[Future[CubinFacts], list[_Asked]] = {}
+        for asked in self._asked:
+            if asked.done():
+                self._take(asked)
+                continue
+            for _, ticket in asked.cubins:
+                if isinstance(ticket, Future):
+                    waiting.setdefault(ticket, []).append(asked)
+        taken: set[int] = set()
+        for ticket in as_completed(waiting):
+            for asked in waiting[ticket]:
+                if asked.number not in taken and asked.done():
+                    taken.add(asked.number)
+                    self._take(asked)
+        self._asked.clear()
+        # Of code that lies at two places the last counts, whatever was read first.
+        for _, digests, artifact in sorted(self._promises, key=itemgetter(0)):
+            self._store.promise(digests, artifact)
 
     def _take(self, asked: _Asked) -> None:
         entries = {
@@ -155,7 +183,7 @@ class StateBuilder:
             try:
                 if isinstance(ticket, SassayError):
                     raise ticket
-                self._take_cubin(artifact, ticket.result(), entries)
+                self._take_cubin(asked.number, artifact, ticket.result(), entries)
             except SassayError as error:
                 self._fail(artifact.source.path, error, arch=artifact.arch)
         if not asked.cubins:
@@ -181,6 +209,7 @@ class StateBuilder:
 
     def _take_cubin(
         self,
+        number: int,
         artifact: Artifact,
         cubin: CubinFacts,
         entries: Mapping[str, tuple[EntryFacts, str, str]],
@@ -197,7 +226,7 @@ class StateBuilder:
             held = [kernel.sass_ref for kernel in cubin.kernels]
             if cubin.lines_ref is not None:
                 held.append(cubin.lines_ref)
-            self._store.promise(held, artifact)
+            self._promises.append((number, held, artifact))
         locations = cubin.locations or {}
         toolchains: dict[str | None, Toolchain] = {}
         for kernel in cubin.kernels:
@@ -254,7 +283,7 @@ class StateBuilder:
 
     def finish(self, discovery: Discovery) -> State:
         """Count what is left and put the state together."""
-        self._settle(again=None)
+        self._settle_rest()
         self._counting.flush()
         for artifact, cubin in self._incomplete:
             self._reading.keep_completed(artifact, self._counting.complete(cubin))
