@@ -37,7 +37,11 @@ _RELOCATIONS, _CONSTANTS, _LAUNCH, _RESOURCES, _PARAMETERS = map(
 
 
 def code_hash(code: bytes | memoryview) -> bytes:
-    """SHA-256 of a code section: processors compute it twice as fast as any other strong hash."""
+    """SHA-256 of a code section.
+
+    Unlike a `content_key` it is the same on every machine, so it is of a hash that every Python
+    has; of those, processors compute it twice as fast as any other.
+    """
     return hashlib.sha256(code).digest()
 
 
