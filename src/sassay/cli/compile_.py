@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +10,7 @@ import typer
 
 from sassay.cli import options as o
 from sassay.cli.diagnostics import say_diagnostics
+from sassay.cli.kept import kept_folder
 from sassay.cli.output import repository
 from sassay.cli.session import Session, parse_environment
 from sassay.cli.text import shown
@@ -86,7 +83,8 @@ def compile_command(
     measured = {}
     for path in evidence or ():
         measured.update(load_evidence(Path(path)))
-    with Session(quiet=quiet) as session, _cache_folder(session.cache, manifest, root) as folder:
+    identity = (str(manifest.resolve()), str(root.resolve()) if root else "")
+    with Session(quiet=quiet) as session, kept_folder(session.cache, *identity) as folder:
         run = compile_manifest(
             loaded,
             archs=tuple(arch or ()),
@@ -155,25 +153,3 @@ def _with_sources(state: State, session: Session, root: Path) -> State:
 
 def _absent(run: CompileRun) -> str:
     return f", {len(run.absent)} left out: not in the sources" if run.absent else ""
-
-
-@contextmanager
-def _cache_folder(cache: Path, manifest: Path, root: Path | None) -> Iterator[Path]:
-    """The folder that keeps what this manifest compiled to, so that a second run reuses it.
-
-    A second process that compiles the same manifest at the same time gets a folder of its own.
-    """
-    import fcntl  # POSIX only, as Triton is
-
-    identity = f"{manifest.resolve()}\0{root.resolve() if root else ''}"
-    name = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    kept = cache / "compile" / name
-    kept.mkdir(parents=True, exist_ok=True)
-    with (kept.parent / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            with tempfile.TemporaryDirectory(prefix="sassay-compile-") as scratch:
-                yield Path(scratch)
-            return
-        yield kept

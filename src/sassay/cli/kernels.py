@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sassay.cli.kept import kept_folder
 from sassay.cli.session import Session
 from sassay.errors import InputError
 
@@ -35,6 +35,7 @@ class KernelFinder:
         self._folder = folder
         self._archs = tuple(archs)
         self._stack = ExitStack()
+        self._folders: dict[tuple[str, ...], Path] = {}
         self.session = Session(quiet=quiet)
 
     def __enter__(self) -> Self:
@@ -80,8 +81,6 @@ class KernelFinder:
 
             from sassay.build import compile_manifest, load_manifest
 
-            named_so = "\0".join((str(named.resolve()), *globs, "", *self._archs))
-            key = hashlib.sha256(named_so.encode()).hexdigest()[:16]
             manifest = load_manifest(named)
             wanted = tuple(
                 each
@@ -91,8 +90,7 @@ class KernelFinder:
             run = compile_manifest(
                 msgspec.structs.replace(manifest, variants=wanted or manifest.variants),
                 archs=self._archs,
-                # What still holds is not compiled again.
-                cache_dir=self.session.cache / "compiled" / key,
+                cache_dir=self._compiled(str(named.resolve()), *globs, "", *self._archs),
                 progress=self.session.progress.note,
             )
             if run.failures:
@@ -100,6 +98,13 @@ class KernelFinder:
                 raise InputError(first.message, artifact=first.place)
             return self.session.open_compiled(run, label=origin)
         return self.session.open(str(named) if named.exists() else origin)
+
+    def _compiled(self, *identity: str) -> Path:
+        """Where what is compiled is kept: what still holds is not compiled again."""
+        if identity not in self._folders:
+            folder = kept_folder(self.session.cache, *identity)
+            self._folders[identity] = self._stack.enter_context(folder)
+        return self._folders[identity]
 
 
 def _code(kernel: Kernel, text: str, origin: str) -> KernelCode:
