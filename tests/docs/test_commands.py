@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
+from tests.cli import running
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
 
 from sassay.cli.main import app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 KERNELS = """\
 import triton
@@ -92,13 +95,23 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def run(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """A shell with the tests' sassay, where the folder is also home."""
+_QUOTED = re.compile(r"""'[^']*'|"[^"$`]*\"""")
+_COMMENT = re.compile(r"\s# .*$")
+_SHELL = re.compile(r"""[|&;<>()$`~*?'"\n]""")
+
+
+def _around(home: Path) -> dict[str, str]:
+    """What a command finds in its environment: the tests' sassay, a home, a width."""
     place = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": place, "HOME": str(home), "COLUMNS": "100"}
+
+
+def run(folder: Path, script: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """A shell in a folder."""
     return subprocess.run(
         ["bash", "-c", f"type jq >/dev/null 2>&1 || jq() {{ cat >/dev/null; }}\n{script}"],
         cwd=folder,
-        env={**os.environ, "PATH": place, "HOME": str(folder.parent), "COLUMNS": "100"},
+        env={**os.environ, **_around(home)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -124,13 +137,20 @@ def make(folder: Path) -> None:
     git(work, "branch", "main", "origin/main")
     for branch, names in CAPTURES.items():
         git(work, "checkout", "-q", branch)
-        done = run(work, f"sassay compile kernels.toml -o {names[0]}.sassay --label {names[0]}")
+        line = f"sassay compile kernels.toml -o {names[0]}.sassay --label {names[0]}"
+        done = run(work, line, folder)
         assert done.returncode == 0, done.stderr
         for name in names[1:]:
             shutil.copytree(work / f"{names[0]}.sassay", work / f"{name}.sassay")
     shutil.copytree(ROOT / "examples", work / "examples")
+    for manifest in (work / "examples").rglob("*.toml"):
+        # What a manifest compiled to is kept by where it really lies: the pages and tests/cli
+        # compile an example once for all of them.
+        manifest.unlink()
+        manifest.symlink_to(ROOT / manifest.relative_to(work))
     (work / "cache.py").write_text(CACHE)
-    done = run(work, f"TRITON_CACHE_DIR={folder}/.triton/cache python cache.py && rm cache.py")
+    line = f"TRITON_CACHE_DIR={folder}/.triton/cache python cache.py && rm cache.py"
+    done = run(work, line, folder)
     assert done.returncode == 0, done.stderr
 
 
@@ -139,23 +159,42 @@ def workplace(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     return made_once("docs-workplace", make)
 
 
+@pytest.fixture
+def place(workplace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A fresh copy for each page, at one path: what its manifest compiled to is reused."""
+    folder = tmp_path_factory.getbasetemp() / "docs-place"
+    shutil.copytree(workplace, folder, symlinks=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def do(place: Path, here: Path, line: str) -> tuple[int, str, Path]:
+    """The status of a line, what it printed, and the folder where the next line starts.
+
+    A plain `sassay` command runs in this process, whatever needs a shell in one.
+    """
+    plain = _COMMENT.sub("", line)
+    if plain.startswith("sassay ") and not _SHELL.search(_QUOTED.sub("", plain)):
+        result = running.run(*shlex.split(plain)[1:], cwd=here, env=_around(place))
+        return result.status, result.stdout[-1500:] + result.stderr[-1500:], here
+    done = run(here, f"set -o pipefail\n{line}\nstatus=$?\npwd > {place}/pwd\nexit $status", place)
+    after = Path((place / "pwd").read_text().strip())
+    return done.returncode, done.stdout[-1500:] + done.stderr[-1500:], after
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_commands_run(page: Path, workplace: Path, tmp_path: Path) -> None:
+def test_commands_run(page: Path, request: pytest.FixtureRequest) -> None:
     """The blocks of a page, in order, in one folder; a verdict is no failure."""
     todo = [block for block in blocks(page) if block.why_not is None]
     # Those of examples/ take minutes: tests/cli compiles the examples once for all.
     if not todo or page.is_relative_to(ROOT / "examples"):
         return
-    folder = tmp_path / "place"
-    shutil.copytree(workplace, folder, symlinks=True)
-    here = folder / "work"
+    place: Path = request.getfixturevalue("place")
+    here = place / "work"
     for block in todo:
-        # A folder that a block goes to is where the next block of the page starts.
-        script = "\n".join(f"{line}\nstatus=$?; (( status > 1 )) && exit 9" for line in block.lines)
-        done = run(here, f"set -o pipefail\n{script}\npwd > {tmp_path}/pwd")
-        said = f"{block.page}:{block.line}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
-        assert done.returncode in {0, 1}, said
-        here = Path((tmp_path / "pwd").read_text().strip())
+        for line in block.lines:
+            status, said, here = do(place, here, line)
+            assert status in {0, 1}, f"{block.page}:{block.line}: {line}\n{said}"
 
 
 COMMANDS = [
