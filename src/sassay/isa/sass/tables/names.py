@@ -48,6 +48,7 @@ class Names(Sequence[str]):
             raise FormatError("its names do not fit together")
         if begins[::WHOLE].any() or (begins[1:] > (begins + counts)[:-1]).any():
             raise FormatError("a name shares more than there is")
+        self._spelled: dict[int, str] = {}  # cubins hold the same few again and again
         # Single entries of these are read faster than of arrays.
         self._shared = begins.astype(np.uint16).data
         self._ends = ends.data
@@ -91,12 +92,15 @@ class Names(Sequence[str]):
     def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
         if isinstance(place, slice):
             return tuple(map(self.__getitem__, range(*place.indices(len(self)))))
-        number = range(len(self))[place]
-        name = b""
-        for each in range(number - number % WHOLE, number + 1):
-            start = self._ends[each - 1] if each else 0
-            name = name[: self._shared[each]] + self.rests[start : self._ends[each]]
-        return name.decode()
+        found = self._spelled.get(place)
+        if found is None:
+            number = range(len(self))[place]
+            name = b""
+            for each in range(number - number % WHOLE, number + 1):
+                start = self._ends[each - 1] if each else 0
+                name = name[: self._shared[each]] + self.rests[start : self._ends[each]]
+            found = self._spelled[place] = name.decode()
+        return found
 
 
 def _in_common(first: bytes, second: bytes) -> int:
