@@ -40,8 +40,12 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen commits: an `add` becomes a `mul` at 11; a kernel comes at 5; 8 does not build."""
-    folder = tmp_path_factory.mktemp("repository")
+    """Sixteen commits: an `add` becomes a `mul` at 11; a kernel comes at 5; 8 does not build.
+
+    Beside it lie captures of what a commit holds, named as its file `holds` says.
+    """
+    folder = tmp_path_factory.mktemp("bisect") / "repository"
+    folder.mkdir()
     git(folder, "init", "-q")
     for number in range(1, COMMITS + 1):
         (folder / "scale.ptx").write_text(
@@ -52,23 +56,24 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "broken").unlink(missing_ok=True)
         if number == 8:
             (folder / "broken").write_text("x")
-        (folder / "notes").write_text(str(number))
+        (folder / "notes").write_text(f"{number}\n")
+        holds = "mul-extra" if number >= 11 else "add-extra" if number >= 5 else "add"
+        (folder / "holds").write_text(holds)
+        if not (captures := folder.parent / holds).exists():
+            assert main(["capture", str(folder), "-o", str(captures), "-q"]) == 0
         git(folder, "add", "-A")
         git(folder, "commit", "-qm", f"commit {number}")
         git(folder, "tag", f"c{number}")
     return folder
 
 
-def capture_command(log: Path) -> list[str]:
-    """Captures a checkout, unless it is broken, and logs that it did."""
-    code = (
-        "import os, sys\n"
-        f"open({str(log)!r}, 'a').write(open('notes').read() + '\\n')\n"
-        "if os.path.exists('broken'): sys.exit('does not build')\n"
-        "from sassay.cli.main import main\n"
-        "sys.exit(main(['capture', '.', '-o', sys.argv[1], '-q']))"
+def capture_command(repository: Path, log: Path) -> list[str]:
+    """Gives the capture of a checkout, unless it is broken, and logs that it did."""
+    script = (
+        'cat notes >>"$1"; if test -e broken; then echo "does not build" >&2; exit 1; fi\n'
+        'cp -r "$2/$(cat holds)" "$3"'
     )
-    return ["--", sys.executable, "-c", code, "{out}"]
+    return ["--", "sh", "-c", script, "sh", str(log), str(repository.parent), "{out}"]
 
 
 def bisect(
@@ -78,7 +83,7 @@ def bisect(
     out = tmp_path / "out.json"
     status = main(
         ["bisect", "--commits", span, "--repo", str(repository), "-q", "-f", "json", "-o", str(out),
-         *arguments, *capture_command(log)]
+         *arguments, *capture_command(repository, log)]
     )  # fmt: skip
     return status, json.loads(out.read_text()), log.read_text().split()
 
@@ -119,7 +124,7 @@ def test_captures_are_shared_and_kept(repository: Path, tmp_path: Path) -> None:
     log_before = (tmp_path / "log").read_text()
     status = main(
         ["bisect", "--commits", "c1..c16", "--repo", str(repository), "-q", "--captures", str(kept),
-         "-o", str(again / "o"), *capture_command(tmp_path / "log")]
+         "-o", str(again / "o"), *capture_command(repository, tmp_path / "log")]
     )  # fmt: skip
     assert status == 0
     new = (tmp_path / "log").read_text().removeprefix(log_before).split()
@@ -139,6 +144,16 @@ def test_a_verdict_that_turned_is_found(repository: Path, tmp_path: Path) -> Non
 def test_nothing_turned_is_told_by_the_status(repository: Path, tmp_path: Path) -> None:
     status, found, captured = bisect(repository, tmp_path, "--family", "scale", span="c1..c10")
     assert (status, found["answers"], len(captured)) == (1, [], 2)
+
+
+def test_sassay_itself_captures_a_checkout(repository: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    status = main(
+        ["bisect", "--commits", "c10..c11", "--repo", str(repository), "-q", "-f", "json",
+         "-o", str(out), "--", sys.executable, "-m", "sassay", "capture", ".", "-o", "{out}"]
+    )  # fmt: skip
+    (answer,) = json.loads(out.read_text())["answers"]
+    assert (status, answer["became"]) == (0, "changed (recomposed)")
 
 
 @pytest.mark.parametrize(
