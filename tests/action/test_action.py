@@ -9,9 +9,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.action.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 KERNEL = """\
@@ -89,21 +93,30 @@ def action(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder, each time at one path as on a runner: what was compiled there is reused."""
+    folder = tmp_path_factory.getbasetemp() / "action-place"
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
 def review(
-    hub: Path, action: Path, tmp_path: Path, inputs: dict[str, str] | None = None, depth: int = 0
+    hub: Path, action: Path, place: Path, inputs: dict[str, str] | None = None, depth: int = 0
 ) -> Job:
     """One job of the pull request."""
-    checkout = tmp_path / "checkout"
+    checkout = place / "checkout"
     shallow = ["--depth", str(depth), "--single-branch"] if depth else []
-    git(tmp_path, "clone", "-q", *shallow, "-b", "pr", f"file://{hub}", str(checkout))
-    event = tmp_path / "event.json"
+    git(place, "clone", "-q", *shallow, "-b", "pr", f"file://{hub}", str(checkout))
+    event = place / "event.json"
     event.write_text(json.dumps({"pull_request": {"number": 7}}))
     main = git(hub, "rev-parse", "main")
     tools = f"{Path(sys.executable).parent}:"
     return Job(
         action=action,
         workspace=checkout,
-        temp=tmp_path / "runner",
+        temp=place / "runner",
         inputs={"manifest": "kernels.toml", "policy": "policy.yaml", "comment": "never"}
         | (inputs or {}),
         github={
@@ -123,9 +136,9 @@ def review(
     ).run()
 
 
-def test_reviews_a_pull_request(hub: Path, action: Path, tmp_path: Path) -> None:
+def test_reviews_a_pull_request(hub: Path, action: Path, place: Path) -> None:
     """The base's policy judges, from where the change started; the reports are all there."""
-    job = review(hub, action, tmp_path, {"fail-on": "fail"})
+    job = review(hub, action, place, {"fail-on": "fail"})
     assert job.status == 1, job.log
     assert job.outputs["judge"]["verdict"] == "FAIL"
     report = Path(job.outputs["judge"]["report"])
@@ -178,16 +191,16 @@ def test_gate(verdict: str, gate: str, unknown: str, status: int) -> None:
     assert done.returncode == status
 
 
-def test_reuses_the_base(hub: Path, action: Path, tmp_path: Path) -> None:
+def test_reuses_the_base(hub: Path, action: Path, place: Path) -> None:
     """A restored capture of the base is not compiled again, and not saved again."""
-    first = review(hub, action, tmp_path)
-    shutil.rmtree(tmp_path / "checkout")
-    kept = tmp_path / "kept"
-    shutil.copytree(tmp_path / "runner" / "sassay" / "base.sassay", kept)
-    shutil.rmtree(tmp_path / "runner")
-    checkout_of_base = tmp_path / "runner" / "sassay" / "base.sassay"
+    first = review(hub, action, place)
+    shutil.rmtree(place / "checkout")
+    kept = place / "kept"
+    shutil.copytree(place / "runner" / "sassay" / "base.sassay", kept)
+    shutil.rmtree(place / "runner")
+    checkout_of_base = place / "runner" / "sassay" / "base.sassay"
     shutil.copytree(kept, checkout_of_base)
-    git(tmp_path, "clone", "-q", "-b", "pr", f"file://{hub}", str(tmp_path / "checkout"))
+    git(place, "clone", "-q", "-b", "pr", f"file://{hub}", str(place / "checkout"))
     second = Job(
         action=action,
         workspace=first.workspace,
@@ -203,9 +216,9 @@ def test_reuses_the_base(hub: Path, action: Path, tmp_path: Path) -> None:
     assert first.outputs["revisions"]["cache-key"] == second.outputs["revisions"]["cache-key"]
 
 
-def test_deepens_a_shallow_checkout(hub: Path, action: Path, tmp_path: Path) -> None:
+def test_deepens_a_shallow_checkout(hub: Path, action: Path, place: Path) -> None:
     """With one commit fetched, it still finds where the change started."""
-    job = review(hub, action, tmp_path, depth=1)
+    job = review(hub, action, place, depth=1)
     assert job.status == 0, job.log
     assert job.outputs["revisions"]["base"] == git(hub, "rev-parse", "main~1")
 
@@ -221,10 +234,10 @@ def test_deepens_a_shallow_checkout(hub: Path, action: Path, tmp_path: Path) -> 
     ],
 )
 def test_says_what_is_wrong(
-    hub: Path, action: Path, tmp_path: Path, inputs: dict[str, str], line: str
+    hub: Path, action: Path, place: Path, inputs: dict[str, str], line: str
 ) -> None:
     """A wrong input ends the job with one annotation."""
-    job = review(hub, action, tmp_path, inputs)
+    job = review(hub, action, place, inputs)
     assert job.status == 2, job.log
     errors = [found for found in job.log.splitlines() if found.startswith("::error::")]
     assert len(errors) == 1
