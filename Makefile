@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STATES := base pre_revert accepted
 STAMP := $(VENV)/.installed
+# What Python compiled is kept, whatever the environment says: the check starts hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo test check lint types layers docs unit format bench clean
 
@@ -31,7 +33,7 @@ lint: $(STAMP)
 	$(BIN)/zizmor --quiet --offline --no-progress .
 
 types: $(STAMP)
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=2 $(BIN)/mypy
 
 layers: $(STAMP)
 	$(BIN)/lint-imports
@@ -40,7 +42,7 @@ docs: $(STAMP)  ## the documentation site, in build/site; a broken link is an er
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 format: $(STAMP)  ## let ruff rewrite
 	$(BIN)/ruff check --fix .
