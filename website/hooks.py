@@ -106,9 +106,9 @@ def _command_line() -> str:
     """Every command with what `--help` prints."""
     import typer.main
 
-    from sassay.cli.main import app
+    from sassay.cli.main import application
 
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(application())
     context = root.make_context("sassay", [], resilient_parsing=True)
     text = ["# Command line\n", "What `--help` prints, of every command.\n"]
     text += _help(root, context, "sassay", 2)

@@ -16,7 +16,7 @@ import typer.main
 from tests.cli import running
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
 
-from sassay.cli.main import app
+from sassay.cli.main import application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,7 +208,7 @@ COMMANDS = [
 @pytest.mark.parametrize(("block", "words"), COMMANDS)
 def test_options_exist(block: Block, words: list[str]) -> None:
     """Also of the commands that cannot run here."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(application())
     own = words[: words.index("--")] if "--" in words else words
     for word in own:
         if word.startswith("-"):

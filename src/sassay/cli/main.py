@@ -10,34 +10,19 @@ import gc
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sassay import __version__
-from sassay.cli import (
-    baseline,
-    bisect,
-    capture,
-    check,
-    compile_,
-    diff,
-    explain,
-    lint,
-    parity,
-    policy,
-    probe,
-    query,
-    record,
-    reproduce,
-    schema,
-    show,
-    verify,
-)
+from sassay.cli.commands import COMMANDS
 from sassay.cli.leaving import leave_with
 from sassay.cli.output import abandon_stdout
 from sassay.cli.text import printable
 from sassay.errors import SassayError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EPILOG = """\
 For example:
@@ -58,53 +43,27 @@ Exit status: 0 pass, 1 the verdict reached --fail-on, 2 sassay could not judge.
 _INTERRUPTED = 130
 ABOUT = "Review what GPU kernels became after lowering: PTX and SASS, compared and judged, no GPU."
 
-app = typer.Typer(
-    name="sassay",
-    help=ABOUT,
-    epilog=EPILOG,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
 
-app.command("compile", short_help="Compile a manifest's Triton kernels into a capture.")(
-    compile_.compile_command
-)
-app.command(
-    "record",
-    short_help="Run a command and capture the kernels that it compiles.",
-    context_settings=record.CONTEXT,
-)(record.record_command)
-app.command("capture", short_help="Write a state to disk.")(capture.capture_command)
-app.command("show", short_help="Show a state's kernels, or one kernel and its code.")(
-    show.show_command
-)
-app.command("diff", short_help="Compare two or more states.")(diff.diff_command)
-app.command("check", short_help="Judge a state under a policy.")(check.check_command)
-app.command("lint", short_help="Look for known mistakes in a state's PTX and SASS.")(
-    lint.lint_command
-)
-app.command("parity", short_help="Judge parity contracts: kernels that must give the same bits.")(
-    parity.parity_command
-)
-app.command("probe", short_help="Count how often two selection steps choose differently.")(
-    probe.probe_command
-)
-app.command("explain", short_help="Show what a finding rests on, down to its instructions.")(
-    explain.explain_command
-)
-app.command("bisect", short_help="Find the first state in which something turned.")(
-    bisect.bisect_command
-)
-app.command("query", short_help="Ask the tables of states in SQL.")(query.query_command)
-app.command("reproduce", short_help="One kernel with a launch as a Python file of its own.")(
-    reproduce.reproduce_command
-)
-app.command("verify", short_help="Check the SASS decoder against nvdisasm.")(verify.verify_command)
-app.command("schema", short_help="Print a JSON Schema.")(schema.schema_command)
-app.add_typer(policy.app, name="policy")
-app.add_typer(baseline.app, name="baseline")
+def application(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line: all of it, or the subcommand that is called, where arguments begin with it.
+
+    Args:
+        arguments: What follows the program's name.
+    """
+    app = typer.Typer(
+        name="sassay",
+        help=ABOUT,
+        epilog=EPILOG,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(root)
+    called = [command for command in COMMANDS if arguments and command.name == arguments[0]]
+    for command in called or COMMANDS:
+        command.add_to(app)
+    return app
 
 
 def _print_version(value: bool) -> None:
@@ -113,7 +72,6 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool,
@@ -179,7 +137,7 @@ def main(arguments: list[str]) -> int:
 def _dispatch(arguments: list[str]) -> int:
     """Parse the arguments and run the subcommand; a wrong command line becomes one line too."""
     try:
-        status = app(arguments, prog_name="sassay", standalone_mode=False)
+        status = application(arguments)(arguments, prog_name="sassay", standalone_mode=False)
     except SystemExit as stop:
         # Typer turns a reader that left into an exit of its own.
         if isinstance(stop.__context__, BrokenPipeError):

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sassay.model.artifact import Scalar
     from sassay.model.state import Evidence, State
 
-CONTEXT = {"allow_interspersed_args": False, "ignore_unknown_options": False}
 _SHOWN = 5
 
 
