@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.sources.material import KIND_CUBIN, KIND_PTX, Piece, code, fatbin, host_library
 
-from sassay.capture import CodeArchive, cubin_facts, open_state
+from sassay.capture import CodeArchive, cubin_facts, open_state, state_cache
+from sassay.capture.reading import CubinReading
 from sassay.containers.member import Member
-from sassay.errors import InputError
+from sassay.errors import InputError, ToolError
 from sassay.isa.sass import Disassembler
+from sassay.model.later import Later
+from sassay.model.state import Level
 from sassay.sources import recall, record_cache, unchanged
 from sassay.sources.discover import Discovery
 from sassay.sources.record_cache import RecordCache, trim
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sassay.isa.sass import Tool
+    from sassay.model.artifact import Artifact
     from sassay.model.state import State
 
 
@@ -96,6 +100,46 @@ def test_an_unchanged_wheel_is_not_walked(wheel: Path, monkeypatch: pytest.Monke
             assert late.sass(kernel.code.sass) == early.sass(kernel.code.sass)
         if kernel.code.ptx is not None:
             assert late.ptx(kernel.code.ptx) == early.ptx(kernel.code.ptx)
+
+
+@pytest.mark.usefixtures("_settled")
+def test_kernels_of_an_unchanged_wheel_are_made_when_somebody_looks(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _open(wheel)
+    with monkeypatch.context() as patch:
+        patch.setattr(state_cache, "unpack", _refuse)
+        second = _open(wheel)
+        assert (len(second.kernels), second.counts) == (3, first.counts)
+        assert isinstance(first.kernels, Later)
+        assert isinstance(second.kernels, Later)
+        assert second.kernels.identity == first.kernels.identity is not None
+    assert second.kernels == first.kernels
+
+
+@pytest.mark.usefixtures("_settled")
+@pytest.mark.parametrize("kind", ["inputs", "states"])
+def test_an_unchanged_wheel_whose_records_are_damaged_is_read(
+    wheel: Path, tmp_path: Path, kind: str
+) -> None:
+    first = _open(wheel)
+    (path,) = (tmp_path / "cache" / "analysis").rglob(f"{kind}/*")
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert _open(wheel) == first
+    path.unlink()
+    assert _open(wheel) == first
+
+
+@pytest.mark.usefixtures("_settled")
+def test_what_a_tool_failed_at_is_read_again(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(CubinReading, "ask", _failed)
+        assert "ended early" in _open(wheel).diagnostics[0].message
+    assert all(each.level is Level.NOTE for each in _open(wheel).diagnostics)
+
+
+def _failed(_: CubinReading, artifact: Artifact) -> None:
+    raise ToolError("a reader ended early", artifact=artifact.source.path)
 
 
 @pytest.mark.usefixtures("_settled")

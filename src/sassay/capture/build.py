@@ -12,9 +12,9 @@ import msgspec
 from sassay.capture.builder import StateBuilder, wants_arch
 from sassay.capture.collector import without_collector
 from sassay.capture.diagnostics import sort_diagnostics
-from sassay.capture.known_input import KnownInput
+from sassay.capture.known_input import Known, KnownInput
 from sassay.capture.ondisk import is_capture, read_capture
-from sassay.capture.state_cache import StateCache, StateKey
+from sassay.capture.state_cache import StateCache, StateKey, head_of, identified
 from sassay.containers.mapped import release_part
 from sassay.errors import InputError
 from sassay.model.artifact import Artifact
@@ -143,40 +143,48 @@ def _read(
             _let_go(earlier)
         waiting = None
         builder.add(group)
-    name = None
-    if key.usable and known is not None:
-        versions = {arch: disassembler.version(arch) for arch in key.archs}
-        seen = (sort_diagnostics(builder.walked), discovery.packages, discovery.counts)
-        name = key.finish(versions, seen)
-        known.keep(name, versions)
-    groups = waiting or []
-    if waiting is not None and name is not None:
+    if not key.usable or known is None:
+        return _finished(discovery, builder, waiting)
+    versions = {arch: disassembler.version(arch) for arch in key.archs}
+    seen = (sort_diagnostics(builder.walked), discovery.packages, discovery.counts)
+    name = key.finish(versions, seen)
+    state = None
+    if waiting is not None:
+        groups = waiting
         state = cache.load(
             name, discovery.label, store, lambda: itertools.chain.from_iterable(groups)
         )
-        if state is not None:
+    if state is None:
+        state = _finished(discovery, builder, waiting)
+        if not state.kernels or not builder.lasting:
             return state
-    for group in groups:
+        cache.save(name, state, store)
+    known.keep(Known(name, versions, head_of(state)))
+    return identified(state, name)
+
+
+def _finished(
+    discovery: Discovery, builder: StateBuilder, waiting: Sequence[Sequence[Artifact]] | None
+) -> State:
+    """The state, once what was held back is read too."""
+    for group in waiting or ():
         builder.add(group)
         _let_go(group)
-    state = builder.finish(discovery)
-    if name is not None and state.kernels:
-        cache.save(name, state, store)
-    return state
+    return builder.finish(discovery)
 
 
 def _recalled(
-    known: KnownInput | None, cache: StateCache, discovery: Discovery, store: CodeArchive
+    input_: KnownInput | None, cache: StateCache, discovery: Discovery, store: CodeArchive
 ) -> State | None:
     """The state of an input that did not change since an earlier run; it is not even walked."""
-    name = known.recall() if known is not None else None
-    if name is None:
+    known = input_.recall() if input_ is not None else None
+    if known is None:
         return None
 
     def artifacts() -> Iterator[Artifact]:
         return (found for found in discovery.artifacts() if isinstance(found, Artifact))
 
-    return cache.load(name, discovery.label, store, artifacts)
+    return cache.later(known.state, discovery.label, known.head, store, artifacts)
 
 
 def _let_go(group: Sequence[Artifact]) -> None:

@@ -26,7 +26,7 @@ from sassay.capture.diagnostics import (
 from sassay.capture.families import kernel_order, qualify_families
 from sassay.capture.kernels import Draft, Origin, finish, make_draft, merge
 from sassay.capture.reading import CubinReading
-from sassay.errors import SassayError
+from sassay.errors import SassayError, ToolError
 from sassay.model.artifact import Artifact, ArtifactKind, Scalar, Source, Toolchain
 from sassay.model.kernel import Function, Launch, Resources
 from sassay.model.layers import Layered
@@ -78,6 +78,7 @@ class StateBuilder:
     Attributes:
         diagnostics: What was wrong, unsorted.
         walked: Those that the walk over the input told, before anything was read.
+        lasting: Whether another run would find the same: no tool and no process failed.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class StateBuilder:
     ) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.walked: list[Diagnostic] = []
+        self.lasting = True
         self._store = store
         self._disassembler = disassembler
         self._arch_globs = arch_globs
@@ -347,6 +349,7 @@ class StateBuilder:
     def _fail(
         self, place: str, error: SassayError, *, arch: str | None, layer: str | None = None
     ) -> None:
+        self.lasting &= not isinstance(error, ToolError)
         self.diagnostics.append(failed(place, error, arch=arch, layer=layer))
 
 

@@ -178,7 +178,9 @@ def read_capture(path: str | Path, store: CodeArchive) -> State:
         raise FormatError(
             f"cannot be read: {error.strerror}", artifact=f"{artifact}/{CODE}"
         ) from error
-    return state
+    return msgspec.structs.replace(
+        state, kernels=tuple(state.kernels), functions=tuple(state.functions)
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -197,7 +197,7 @@ def pack(state: State, store: CodeArchive) -> PackedState:
             },
             extras=extras,
         ),
-        functions=state.functions,
+        functions=tuple(state.functions),
         environment=dict(state.environment),
         tools=dict(state.tools),
         diagnostics=state.diagnostics,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from sassay.capture.collector import without_collector
 from sassay.capture.packed_state import PackedState, pack, unpack
+from sassay.model.artifact import Scalar
+from sassay.model.later import Later, LaterKernels, hold_both, hold_lines
+from sassay.model.state import Diagnostic, State
 from sassay.sources.record_cache import RecordCache
 
 if TYPE_CHECKING:
@@ -16,7 +21,40 @@ if TYPE_CHECKING:
 
     from sassay.capture.store import CodeArchive
     from sassay.model.artifact import Artifact
-    from sassay.model.state import State
+
+
+class Head(msgspec.Struct, frozen=True, array_like=True):
+    """What is asked of a state before anybody looks at one of its kernels.
+
+    Attributes:
+        kernels: How many there are.
+        functions: Likewise.
+        linked: Whether a kernel holds PTX beside its SASS.
+        lines: Whether a kernel holds line tables.
+    """
+
+    kernels: int
+    functions: int
+    linked: bool
+    lines: bool
+    environment: dict[str, Scalar]
+    tools: dict[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+    counts: dict[str, int]
+
+
+def head_of(state: State) -> Head:
+    """The head of a state."""
+    return Head(
+        len(state.kernels),
+        len(state.functions),
+        hold_both(state.kernels),
+        hold_lines(state.kernels),
+        dict(state.environment),
+        dict(state.tools),
+        state.diagnostics,
+        dict(state.counts),
+    )
 
 
 class StateCache:
@@ -47,9 +85,55 @@ class StateCache:
         packed = self._records.load(key)
         return unpack(packed, label, store, artifacts) if packed is not None else None
 
+    def later(
+        self,
+        key: str,
+        label: str,
+        head: Head,
+        store: CodeArchive,
+        artifacts: Callable[[], Iterable[Artifact]],
+    ) -> State | None:
+        """As `load`, but kernels are made when somebody looks at one."""
+        find = self._records.find(key)
+        if find is None:
+            return None
+
+        @lru_cache(maxsize=1)
+        def whole() -> State:
+            with without_collector():
+                return unpack(find(), label, store, artifacts)
+
+        return State(
+            label=label,
+            kernels=LaterKernels(
+                head.kernels,
+                lambda: whole().kernels,
+                linked=head.linked,
+                lines=head.lines,
+                identity=key,
+            ),
+            functions=Later(head.functions, lambda: whole().functions) if head.functions else (),
+            environment=head.environment,
+            tools=head.tools,
+            diagnostics=head.diagnostics,
+            counts=head.counts,
+        )
+
     def save(self, key: str, state: State, store: CodeArchive) -> None:
         """Keep a state."""
         self._records.save(key, pack(state, store))
+
+
+def identified(state: State, key: str) -> State:
+    """A state whose kernels say by which key they are known."""
+    kernels = LaterKernels(
+        len(state.kernels),
+        lambda: state.kernels,
+        linked=hold_both(state.kernels),
+        lines=hold_lines(state.kernels),
+        identity=key,
+    )
+    return msgspec.structs.replace(state, kernels=kernels)
 
 
 class StateKey:

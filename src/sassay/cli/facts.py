@@ -35,6 +35,10 @@ def with_facts(
         asked: Whether somebody asked for facts; if not, none are found out where that would take
             longer than the rest.
     """
+    from sassay.model.later import hold_both
+
+    if not paths and not any(hold_both(state.kernels) for state in states):
+        return tuple(states)
     analyses = _analyses(session, paths=paths)
     shared: set[str] = set()
     if len(states) > 1:

@@ -186,12 +186,11 @@ def compare_states(
         The states as they were compared (narrowed, split by architecture), and the diff; None for
         one state that is not compared across architectures.
     """
-    from sassay.diff import compare, selected
+    from sassay.diff import select_and_compare, selected
 
     if len(states) < 2 and options.across_arch is None:
         return (selected(states, options) if options.families else states), None
-    chosen = selected(states, options)
-    return chosen, compare(chosen, session.store, session.disassembler, options)
+    return select_and_compare(states, session.store, session.disassembler, options)
 
 
 def _check(

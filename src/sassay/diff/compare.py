@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sassay.capture.families import qualify_families
 from sassay.diff.changes import pair_changes
@@ -21,6 +24,7 @@ from sassay.diff.suspects import suspects
 from sassay.diff.tiers import TierJudge
 from sassay.errors import UsageError
 from sassay.model.change import Change, Diff, KernelStatus, Pair, PairLabels, StateSummary
+from sassay.model.later import LaterKernels, hold_both, hold_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,14 +70,51 @@ def compare(
         UsageError: The states cannot be compared so: too few, equal labels, no architecture in
             common, a baseline or glob that names nothing.
     """
-    chosen = selected(states, options)
-    kept = KeptDiffs(options, chosen)
+    return select_and_compare(states, store, disassembler, options)[1]
+
+
+def select_and_compare(
+    states: Sequence[State],
+    store: CodeStore,
+    disassembler: Disassembler,
+    options: DiffOptions = _DEFAULT,
+) -> tuple[tuple[State, ...], Diff]:
+    """What `selected` and `compare` give; of a comparison of an earlier run nothing is looked at.
+
+    Arguments and errors as `compare`.
+    """
+    kept = KeptDiffs(options, states)
     known = kept.load()
     if known is not None:
-        return known
+        return _selected_later(states, options), known
+    chosen = selected(states, options)
     diff = _compare(states, chosen, store, disassembler, options)
     kept.save(diff)
-    return diff
+    return chosen, diff
+
+
+def _selected_later(states: Sequence[State], options: DiffOptions) -> tuple[State, ...]:
+    """As `selected`, once somebody looks at a kernel, if that is when they are made."""
+    lazy = all(isinstance(state.kernels, LaterKernels) for state in states)
+    if not lazy or options.across_arch or options.archs or options.families:
+        return selected(states, options)
+
+    @lru_cache(maxsize=1)
+    def chosen() -> tuple[State, ...]:
+        return selected(states, options)
+
+    def kernels(place: int) -> LaterKernels:
+        held = states[place].kernels
+        return LaterKernels(
+            len(held),
+            lambda: chosen()[place].kernels,
+            linked=hold_both(held),
+            lines=hold_lines(held),
+        )
+
+    return tuple(
+        msgspec.structs.replace(state, kernels=kernels(place)) for place, state in enumerate(states)
+    )
 
 
 def _compare(

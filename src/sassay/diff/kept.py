@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.model.change import Diff
+from sassay.model.later import Later, hold_lines
 from sassay.sources.record_cache import RecordCache
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class KeptDiffs:
     Args:
         options: How states are compared; without a cache folder, or with sources that lie outside
             the states, nothing is kept.
-        states: As they are compared.
+        states: As they were opened.
     """
 
     def __init__(self, options: DiffOptions, states: Sequence[State]) -> None:
         kept = (
             options.cache_dir is not None
-            and not (options.readers and _has_lines(states))
+            and not (options.readers and any(hold_lines(state.kernels) for state in states))
             and sum(len(state.kernels) for state in states) >= MIN_KERNELS
         )
         folder = options.cache_dir / _ANALYSIS if kept and options.cache_dir else None
@@ -49,10 +50,6 @@ class KeptDiffs:
         """Keep the comparison."""
         if self._key:
             self._records.save(self._key, diff)
-
-
-def _has_lines(states: Sequence[State]) -> bool:
-    return any(kernel.code.lines is not None for state in states for kernel in state.kernels)
 
 
 def _key(options: DiffOptions, states: Sequence[State]) -> str:
@@ -74,7 +71,9 @@ def _key(options: DiffOptions, states: Sequence[State]) -> str:
                 )
             )
         )  # fmt: skip
-        digest.update(encoder.encode([_identity(kernel) for kernel in state.kernels]))
+        kernels = state.kernels
+        known = kernels.identity if isinstance(kernels, Later) else None
+        digest.update(encoder.encode(known or [_identity(kernel) for kernel in kernels]))
     return digest.hexdigest()
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from sassay.model.later import Later
+
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
 
@@ -89,10 +91,12 @@ def spelled_out(item: object) -> object:
     """What msgspec asks of a type that it does not know, as its `enc_hook`.
 
     Raises:
-        NotImplementedError: It is no census.
+        NotImplementedError: It is neither a census nor a sequence that is made later.
     """
     if isinstance(item, CountedCensus):
         return item.plain
+    if isinstance(item, Later):
+        return item.made
     raise NotImplementedError(f"{type(item).__name__} cannot be written")
 
 

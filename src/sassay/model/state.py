@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -66,7 +66,8 @@ class State(msgspec.Struct, frozen=True):
 
     Attributes:
         label: The name that reports use.
-        kernels: Sorted by family, architecture, name, id.
+        kernels: Sorted by family, architecture, name, id; made when somebody looks at one where
+            an earlier run knew them (`model.later`).
         functions: Device functions with sections of their own, sorted.
         environment: What the run says of itself (engine config, git revision, GPU), flat.
         evidence: Attached measurements by name.
@@ -78,8 +79,8 @@ class State(msgspec.Struct, frozen=True):
     """
 
     label: str
-    kernels: tuple[Kernel, ...]
-    functions: tuple[Function, ...] = ()
+    kernels: Sequence[Kernel]
+    functions: Sequence[Function] = ()
     environment: Mapping[str, Scalar] = {}
     evidence: Mapping[str, Evidence] = {}
     tools: Mapping[str, str] = {}

@@ -83,7 +83,7 @@ def _state(report: Report, omitted: dict[str, int]) -> StateDocument:
     if len(report.states) != 1:
         raise UsageError("a state/1 document holds one state", hint="show one state at a time")
     state = report.states[0]
-    kernels = (report.kernel,) if report.kernel is not None else state.kernels
+    kernels = (report.kernel,) if report.kernel is not None else tuple(state.kernels)
     if report.kernel is not None and len(state.kernels) > 1:
         omitted["kernels"] = len(state.kernels) - 1
     listing = None
@@ -97,7 +97,7 @@ def _state(report: Report, omitted: dict[str, int]) -> StateDocument:
         tools=state.tools,
         counts=state.counts,
         kernels=_cut(report, "kernels", kernels, omitted, summary=report.kernel is None),
-        functions=_cut(report, "functions", state.functions, omitted, summary=True),
+        functions=_cut(report, "functions", tuple(state.functions), omitted, summary=True),
         listing=listing,
         lines=report.lines,
         coverage=None if report.kernel is not None else report.coverage,

@@ -23,11 +23,12 @@ import msgspec
 import zstandard
 
 import sassay
+from sassay.errors import ToolError
 from sassay.sources.paths import cache_dir
 from sassay.sources.record_packs import Packs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_RECORD_BYTES = 256 << 20
 """Larger records, unpacked, are neither written nor read."""
@@ -44,6 +45,7 @@ _STAMP = ".trimmed"
 _CHECKSUM_BYTES = 32
 
 _PACKS = "packs"
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError)
 
 T = TypeVar("T")
 
@@ -108,16 +110,30 @@ class RecordCache(Generic[T]):
         Args:
             key: Hexadecimal digest of what the record is about.
         """
-        for data in self._copies(key):
-            body = data[_CHECKSUM_BYTES:]
-            if _checksum(key, body) != data[:_CHECKSUM_BYTES]:
-                continue
-            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError):
-                unpacked = zstandard.ZstdDecompressor().decompress(
-                    body, max_output_size=MAX_RECORD_BYTES
-                )
-                return self._decoder.decode(unpacked)
+        for body in self._bodies(key):
+            with contextlib.suppress(*_UNREADABLE):
+                return self._unpacked(body)
         return None
+
+    def find(self, key: str) -> Callable[[], T] | None:
+        """What unpacks the record of a digest, which was read and tested; None where none holds.
+
+        It raises `ToolError` where the record holds and is no such record all the same.
+        """
+        body = next(self._bodies(key), None)
+        if body is None:
+            return None
+
+        def unpacked() -> T:
+            try:
+                return self._unpacked(body)
+            except _UNREADABLE as error:
+                raise ToolError(
+                    f"the cache holds something else under {self._name}/{key}: {error}",
+                    hint=f"remove {self._root}",
+                ) from error
+
+        return unpacked
 
     def save(self, key: str, record: T) -> None:
         """Keep a record; what cannot be written is not an error."""
@@ -137,6 +153,17 @@ class RecordCache(Generic[T]):
             place.folder.mkdir(parents=True, exist_ok=True)
             _write(place.folder / key, data)
             _trim_now_and_then(place.root)
+
+    def _bodies(self, key: str) -> Iterator[bytes]:
+        """What lies under a digest and is what was written."""
+        for data in self._copies(key):
+            body = data[_CHECKSUM_BYTES:]
+            if _checksum(key, body) == data[:_CHECKSUM_BYTES]:
+                yield body
+
+    def _unpacked(self, body: bytes) -> T:
+        unpacked = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_RECORD_BYTES)
+        return self._decoder.decode(unpacked)
 
     def _copies(self, key: str) -> Iterator[bytes]:
         """What lies under a digest: the last that was packed, then the file of its own."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def code_section(sheet: Sheet, report: Report) -> None:
     """Every aligned pair, the lines that differ with what stands around them."""
-    known = kernels_by_id(report.states)
+    known = kernels_by_id(report.states) if report.code_diffs else {}
     shown = 0
     for code in report.code_diffs:
         kernel = known.get(code.after) or known.get(code.before)

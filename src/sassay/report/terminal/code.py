@@ -35,7 +35,7 @@ def listing(page: Page, item: Listing) -> None:
 
 def code_diffs(page: Page, report: Report) -> None:
     """Each aligned pair of kernels, only the regions that differ."""
-    known = kernels_by_id(report.states)
+    known = kernels_by_id(report.states) if report.code_diffs else {}
     for code in report.code_diffs:
         _heading(page, code, known)
         if not code.hunks:
