@@ -36,7 +36,7 @@ class KernelFinder:
         self._archs = tuple(archs)
         self._stack = ExitStack()
         self._folders: dict[tuple[str, ...], Path] = {}
-        self.session = Session(quiet=quiet)
+        self.session = Session(quiet=quiet, algebra=True)
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.session)

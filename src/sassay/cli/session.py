@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sassay.cli.arrays import load_numpy_alone
 from sassay.cli.leaving import keep
 from sassay.cli.progress import Progress
 from sassay.errors import InputError, UsageError
@@ -62,7 +63,22 @@ def _at_home(spec: str) -> str:
 class Session(AbstractContextManager["Session"]):
     """What every subcommand that reads states shares; closes its tools on exit."""
 
-    def __init__(self, *, quiet: bool = False, wrappers: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        wrappers: Sequence[str] | None = None,
+        algebra: bool = False,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            quiet: Shows no progress.
+            wrappers: Generic C++ wrappers that the user names.
+            algebra: Whether the command multiplies matrices.
+        """
+        if not algebra:
+            load_numpy_alone()
         from sassay.capture import CodeArchive, cache_dir
         from sassay.isa.sass import Disassembler
 
