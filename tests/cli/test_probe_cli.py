@@ -43,11 +43,8 @@ def test_the_selection_alone_never_flips() -> None:
     assert "weights: all elements can differ" in done.stdout
 
 
-def test_two_states_in_one_report(tmp_path: Path) -> None:
-    for name in ("accepted", "pre_revert"):
-        done = run("compile", f"{name}.toml", "-o", str(tmp_path / f"{name}.sassay"), cwd=ROUTER)
-        assert done.status == 0, done.stderr
-    states = [str(tmp_path / f"{name}.sassay") for name in ("accepted", "pre_revert")]
+def test_two_states_in_one_report(router: Path, tmp_path: Path) -> None:
+    states = [str(router / f"{name}.sassay") for name in ("accepted", "pre_revert")]
     files = {name: tmp_path / f"p.{name}" for name in ("json", "html", "markdown")}
     more = [part for name, file in files.items() for part in (f"--{name}", str(file))]
     done = run("probe", str(ROUTER / "probe.toml"), *states, "--rows", "90", *more)
@@ -55,8 +52,8 @@ def test_two_states_in_one_report(tmp_path: Path) -> None:
     report = json.loads(files["json"].read_text())
     moved = report["states"]
     assert (moved["kernels"], moved["compared"], moved["unchanged"]) == ([58, 59], 56, 54)
-    router = [each for each in moved["families"] if each["family"] == "_router_rmsnorm_kernel"]
-    assert any("bf16" in line for line in router[0]["words"])
+    families = [each for each in moved["families"] if each["family"] == "_router_rmsnorm_kernel"]
+    assert any("bf16" in line for line in families[0]["words"])
     assert report["labels"]["ids"] in {"modelled", "approximate"}
     jsonschema.Draft202012Validator(json.loads(run("schema", "probe").stdout)).validate(report)
     for text in (done.stdout, files["html"].read_text(), files["markdown"].read_text()):

@@ -189,6 +189,8 @@ def test_commands_run(page: Path, request: pytest.FixtureRequest) -> None:
     # Those of examples/ take minutes: tests/cli compiles the examples once for all.
     if not todo or page.is_relative_to(ROOT / "examples"):
         return
+    if any(line == "cd examples/router" for block in todo for line in block.lines):
+        request.getfixturevalue("router")  # its states are compiled once for all tests
     place: Path = request.getfixturevalue("place")
     here = place / "work"
     for block in todo:

@@ -1,0 +1,3 @@
+from tests.cli.conftest import router
+
+__all__ = ["router"]
