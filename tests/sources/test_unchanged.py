@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of this test count although they were written just now."""
-    monkeypatch.setattr(unchanged, "SETTLED_NS", -(10**18))
+    for clock in ("SETTLED_NS", "FINE_NS"):
+        monkeypatch.setattr(unchanged, clock, -(10**18))
 
 
 def _rewrite(file: Path) -> None:
@@ -86,12 +87,36 @@ def test_a_folder_is_all_that_lies_in_it(tmp_path: Path) -> None:
     assert identity(root) in seen
 
 
-def test_what_changed_just_now_is_not_relied_on(tmp_path: Path) -> None:
+def test_what_changed_just_now_is_not_relied_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "a.whl"
     file.write_bytes(b"A")
-    os.utime(file, ns=(0, 0))
-    assert identity(file) is None  # its status changed
-    assert identity(tmp_path) is None
+    os.utime(file, ns=(0, 0))  # only the time of its last change can be set
+    status = file.stat()
+    for clock, later, known in (
+        ("fine", unchanged.FINE_NS // 2, False),
+        ("fine", unchanged.FINE_NS * 2, True),
+        ("coarse", unchanged.FINE_NS * 2, False),
+        ("coarse", unchanged.SETTLED_NS * 2, True),
+        ("coarse", -unchanged.SETTLED_NS * 2, False),
+    ):
+        changed = status.st_ctime_ns // 1_000_000 * 1_000_000 + (7 if clock == "fine" else 0)
+        seen = _Status(status, changed)
+        monkeypatch.setattr(unchanged, "_files", lambda _, seen=seen: iter([("", seen)]))
+        monkeypatch.setattr("time.time_ns", lambda now=changed + later: now)
+        assert (identity(file) is not None) is known
+
+
+class _Status:
+    """What the system says of a file, but for the time of its last change of status."""
+
+    def __init__(self, status: os.stat_result, changed: int) -> None:
+        self._status = status
+        self.st_ctime_ns = changed
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._status, name)
 
 
 @pytest.mark.usefixtures("_settled")

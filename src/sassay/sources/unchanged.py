@@ -2,9 +2,10 @@
 
 As git's index does it: a file of the same device, inode, kind, size, time of change and time of
 status change is the same. The last of these nobody sets at will: it moves when a file is written,
-when its times are set and when another is renamed over it. What was changed so lately that another
-change might carry the same times is not relied on ("racily clean" in git), nor what claims to come
-from the future. What is written through a shared mapping counts from when the system notes it.
+when its times are set and when another is renamed over it. Where it lies so short a while back that
+another change might carry the same time, the file is not relied on ("racily clean" in git), nor
+where it lies in the future. What is written through a shared mapping counts from when the system
+notes it.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTLED_NS = 2_000_000_000
-"""Changes are told apart when they lie further apart: the coarsest clock, that of FAT."""
-MAX_FILES = 50_000
+"""Changes that lie further apart have different times: the coarsest clock is that of FAT."""
+FINE_NS = 100_000_000
+"""Likewise, where times have parts of milliseconds: such clocks tick a hundred times a second or
+more often."""
+MAX_FILES = 20_000
 """Larger folders are read."""
 MAX_DEPTH = 64
 
@@ -40,10 +44,12 @@ def identity(path: Path) -> str | None:
     if os.name == "nt":  # the time of the last change of status is not among what is said there
         return None
     digest = hashlib.sha256(os.fsencode(path.absolute()))
-    before = time.time_ns() - SETTLED_NS
+    now = time.time_ns()
     try:
         for number, (name, status) in enumerate(_files(path)):
-            if number == MAX_FILES or max(status.st_mtime_ns, status.st_ctime_ns) >= before:
+            changed = status.st_ctime_ns
+            settled = FINE_NS if changed % 1_000_000 else SETTLED_NS
+            if number == MAX_FILES or changed + settled >= now:
                 return None
             facts = (
                 status.st_dev, status.st_ino, status.st_mode, status.st_size,
