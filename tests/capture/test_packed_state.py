@@ -64,6 +64,8 @@ def test_code_is_promised_where_it_lies() -> None:
     unpack(packed, "x", fresh, lambda: [artifact])
     assert fresh.place_of(first.code.sass) is None
     fresh.prefetch(())
+    assert fresh.place_of(first.code.sass) is None
+    fresh.prefetch([first.code.sass])
     assert fresh.place_of(first.code.sass) == "b.cubin"
 
 

@@ -225,9 +225,10 @@ class CodeArchive:
         Args:
             digests: What will be asked for; what cannot be had is left out.
         """
-        self._promise_all()
         wanted: dict[tuple[int, Source], tuple[Artifact, set[str]]] = {}
         for digest in digests:
+            if digest not in self._promised:
+                self._promise_all()
             artifact = self._promised.get(digest)
             if artifact is not None and digest not in self._raw and digest not in self._index:
                 key = (id(artifact.again), artifact.source)
