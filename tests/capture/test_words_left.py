@@ -46,7 +46,7 @@ def test_words_left_to_nvdisasm_are_told(tmp_path: Path) -> None:
     assert whole.diagnostics == ()
     with (
         mock.patch.object(TableDecoder, "decode", without_exit),
-        mock.patch.object(TableDecoder, "count", lambda *_: None),  # every word is decoded
+        mock.patch.object(TableDecoder, "count", return_value=None),  # every word is decoded
     ):
         partly = opened("partly")
     (told,) = partly.diagnostics
