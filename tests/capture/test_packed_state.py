@@ -8,7 +8,7 @@ import msgspec
 from tests.diff.builders import kernel, state
 
 from sassay.capture import CodeArchive
-from sassay.capture.packed_state import PackedState, pack, unpack
+from sassay.capture.packed_state import PackedState, pack, promise_code, unpack
 from sassay.model.artifact import Artifact, ArtifactKind, Source, SourceKind, SourceLocation
 from sassay.model.fact import Fact
 from sassay.model.kernel import CodeRefs, Launch
@@ -44,7 +44,7 @@ def test_all_that_a_kernel_may_hold_comes_back() -> None:
     store = CodeArchive()
     packed = pack(before, store)
     read = msgspec.msgpack.decode(msgspec.msgpack.encode(packed), type=PackedState)
-    assert unpack(read, before.label, CodeArchive(), tuple) == msgspec.structs.replace(
+    assert unpack(read, before.label, CodeArchive()) == msgspec.structs.replace(
         before, evidence={}, texts={}
     )
 
@@ -61,8 +61,7 @@ def test_code_is_promised_where_it_lies() -> None:
     store.promise([first.code.sass], artifact)
     packed = pack(state("x", [first, second]), store)
     fresh = CodeArchive()
-    unpack(packed, "x", fresh, lambda: [artifact])
-    assert fresh.place_of(first.code.sass) is None
+    fresh.promise_later(lambda: promise_code(packed, fresh, [artifact]))
     fresh.prefetch(())
     assert fresh.place_of(first.code.sass) is None
     fresh.prefetch([first.code.sass])

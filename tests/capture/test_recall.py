@@ -119,7 +119,7 @@ def test_kernels_of_an_unchanged_wheel_are_made_when_somebody_looks(
 
 
 @pytest.mark.usefixtures("_settled")
-@pytest.mark.parametrize("kind", ["inputs", "states"])
+@pytest.mark.parametrize("kind", ["inputs", "heads", "states"])
 def test_an_unchanged_wheel_whose_records_are_damaged_is_read(
     wheel: Path, tmp_path: Path, kind: str
 ) -> None:

@@ -12,9 +12,9 @@ import msgspec
 from sassay.capture.builder import StateBuilder, wants_arch
 from sassay.capture.collector import without_collector
 from sassay.capture.diagnostics import sort_diagnostics
-from sassay.capture.known_input import Known, KnownInput
+from sassay.capture.known_input import KnownInput
 from sassay.capture.ondisk import is_capture, read_capture
-from sassay.capture.state_cache import StateCache, StateKey, head_of, identified
+from sassay.capture.state_cache import StateCache, StateKey
 from sassay.containers.mapped import release_part
 from sassay.errors import InputError
 from sassay.model.artifact import Artifact
@@ -158,9 +158,9 @@ def _read(
         state = _finished(discovery, builder, waiting)
         if not state.kernels or not builder.lasting:
             return state
-        cache.save(name, state, store)
-    known.keep(Known(name, versions, head_of(state)))
-    return identified(state, name)
+        state = cache.save(name, state, store)
+    known.keep(name, versions)
+    return state
 
 
 def _finished(
@@ -174,17 +174,17 @@ def _finished(
 
 
 def _recalled(
-    input_: KnownInput | None, cache: StateCache, discovery: Discovery, store: CodeArchive
+    known: KnownInput | None, cache: StateCache, discovery: Discovery, store: CodeArchive
 ) -> State | None:
     """The state of an input that did not change since an earlier run; it is not even walked."""
-    known = input_.recall() if input_ is not None else None
-    if known is None:
+    name = known.recall() if known is not None else None
+    if name is None:
         return None
 
     def artifacts() -> Iterator[Artifact]:
         return (found for found in discovery.artifacts() if isinstance(found, Artifact))
 
-    return cache.later(known.state, discovery.label, known.head, store, artifacts)
+    return cache.load(name, discovery.label, store, artifacts)
 
 
 def _let_go(group: Sequence[Artifact]) -> None:

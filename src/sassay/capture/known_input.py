@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sassay.capture.state_cache import Head
 from sassay.sources.record_cache import RecordCache
 
 if TYPE_CHECKING:
@@ -22,18 +21,16 @@ if TYPE_CHECKING:
     from sassay.sources import Discovery
 
 
-class Known(msgspec.Struct, frozen=True):
+class _Known(msgspec.Struct, frozen=True):
     """What is known of an unchanged input.
 
     Attributes:
         state: Key of its state.
         versions: Of the disassemblers that it was made with, by architecture.
-        head: What is asked of it first.
     """
 
     state: str
     versions: dict[str, str | None]
-    head: Head
 
 
 class KnownInput:
@@ -53,23 +50,28 @@ class KnownInput:
         arch_globs: Sequence[str],
         disassembler: Disassembler,
     ) -> None:
-        self._records = RecordCache(folder, "inputs", Known)
+        self._records = RecordCache(folder, "inputs", _Known)
         self._discovery = discovery
         self._disassembler = disassembler
         self._facts = (discovery.label, sorted(arch_globs), disassembler.uses_tables)
         self._identity = discovery.identity
 
-    def recall(self) -> Known | None:
-        """What is known of it, None where it is to be walked."""
+    def recall(self) -> str | None:
+        """The key of its state, None where it is to be walked."""
         known = self._records.load(self._key(self._identity)) if self._identity else None
         if known is None or known.versions != self._versions(known.versions):
             return None
-        return known
+        return known.state
 
-    def keep(self, known: Known) -> None:
-        """Keep what a walk found, unless the input changed meanwhile."""
+    def keep(self, state: str, versions: dict[str, str | None]) -> None:
+        """Keep what a walk found, unless the input changed meanwhile.
+
+        Args:
+            state: The key of its state.
+            versions: Of the disassemblers, for each architecture met.
+        """
         if self._identity is not None and self._discovery.identity == self._identity:
-            self._records.save(self._key(self._identity), known)
+            self._records.save(self._key(self._identity), _Known(state, versions))
 
     def _versions(self, archs: Iterable[str]) -> dict[str, str | None]:
         return {arch: self._disassembler.version(arch) for arch in archs}

@@ -31,7 +31,7 @@ from sassay.model.layers import Layered
 from sassay.model.state import Diagnostic, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from sassay.capture.store import CodeArchive
     from sassay.model.artifact import Artifact
@@ -279,21 +279,14 @@ def _extra(kernel: Kernel, section: int) -> _Extra | None:
     )
 
 
-def unpack(
-    packed: PackedState,
-    label: str,
-    store: CodeArchive,
-    artifacts: Callable[[], Iterable[Artifact]],
-) -> State:
-    """The state of a record; its code is promised to the store once it is asked for.
+def unpack(packed: PackedState, label: str, store: CodeArchive) -> State:
+    """The state of a record.
 
     Args:
         packed: The record.
         label: Of the state.
-        store: Where its code is asked for; what it counted before is shared.
-        artifacts: All artifacts of the input.
+        store: What it counted before is shared.
     """
-    store.promise_later(lambda: _promise(packed, store, artifacts()))
     facts = _section_facts(packed, store)
     plain: list[_Counted] = [
         (Layered(None, each.census), Layered(None, each.categories), CodeRefs(None, digest))
@@ -369,8 +362,14 @@ def _section_facts(packed: PackedState, store: CodeArchive) -> Sequence[SassFact
     return [known[digest] for digest in digests]
 
 
-def _promise(packed: PackedState, store: CodeArchive, artifacts: Iterable[Artifact]) -> None:
-    """Tell a store where the code of a record lies."""
+def promise_code(packed: PackedState, store: CodeArchive, artifacts: Iterable[Artifact]) -> None:
+    """Tell a store where the code of a record lies.
+
+    Args:
+        packed: The record.
+        store: Where its code is asked for.
+        artifacts: All artifacts of the input.
+    """
     promised: dict[str, list[str]] = {}
     sections, sources = packed.sections, packed.sources
     for digest, lies in zip(sections.digests, array("i", sections.places), strict=True):

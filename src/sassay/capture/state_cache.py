@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sassay.capture.collector import without_collector
-from sassay.capture.packed_state import PackedState, pack, unpack
+from sassay.capture.packed_state import PackedState, pack, promise_code, unpack
 from sassay.model.artifact import Scalar
 from sassay.model.later import Later, LaterKernels, hold_both, hold_lines
 from sassay.model.state import Diagnostic, State
@@ -43,8 +43,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
     counts: dict[str, int]
 
 
-def head_of(state: State) -> Head:
-    """The head of a state."""
+def _head(state: State) -> Head:
     return Head(
         len(state.kernels),
         len(state.functions),
@@ -65,6 +64,7 @@ class StateCache:
     """
 
     def __init__(self, folder: Path | None) -> None:
+        self._heads = RecordCache(folder, "heads", Head)
         self._records = RecordCache(folder, "states", PackedState)
 
     def load(
@@ -74,7 +74,7 @@ class StateCache:
         store: CodeArchive,
         artifacts: Callable[[], Iterable[Artifact]],
     ) -> State | None:
-        """The state of a key, None where there is none.
+        """The state of a key, None where there is none; its kernels are made at the first look.
 
         Args:
             key: As `StateKey` made it.
@@ -82,26 +82,18 @@ class StateCache:
             store: Where its code is asked for.
             artifacts: All artifacts of the input, looked for once code is asked for.
         """
-        packed = self._records.load(key)
-        return unpack(packed, label, store, artifacts) if packed is not None else None
-
-    def later(
-        self,
-        key: str,
-        label: str,
-        head: Head,
-        store: CodeArchive,
-        artifacts: Callable[[], Iterable[Artifact]],
-    ) -> State | None:
-        """As `load`, but kernels are made when somebody looks at one."""
-        find = self._records.find(key)
-        if find is None:
+        head = self._heads.load(key)
+        find = self._records.find(key) if head is not None else None
+        if head is None or find is None:
             return None
+
+        packed = lru_cache(maxsize=1)(find)
+        store.promise_later(lambda: promise_code(packed(), store, artifacts()))
 
         @lru_cache(maxsize=1)
         def whole() -> State:
             with without_collector():
-                return unpack(find(), label, store, artifacts)
+                return unpack(packed(), label, store)
 
         return State(
             label=label,
@@ -119,21 +111,23 @@ class StateCache:
             counts=head.counts,
         )
 
-    def save(self, key: str, state: State, store: CodeArchive) -> None:
-        """Keep a state."""
+    def save(self, key: str, state: State, store: CodeArchive) -> State:
+        """Keep a state.
+
+        Returns:
+            The state, whose kernels say by which key they are known.
+        """
         self._records.save(key, pack(state, store))
-
-
-def identified(state: State, key: str) -> State:
-    """A state whose kernels say by which key they are known."""
-    kernels = LaterKernels(
-        len(state.kernels),
-        lambda: state.kernels,
-        linked=hold_both(state.kernels),
-        lines=hold_lines(state.kernels),
-        identity=key,
-    )
-    return msgspec.structs.replace(state, kernels=kernels)
+        head = _head(state)
+        self._heads.save(key, head)
+        kernels = LaterKernels(
+            head.kernels,
+            lambda: state.kernels,
+            linked=head.linked,
+            lines=head.lines,
+            identity=key,
+        )
+        return msgspec.structs.replace(state, kernels=kernels)
 
 
 class StateKey:
