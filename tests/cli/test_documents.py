@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -34,11 +35,12 @@ DOCUMENTS = [
 ]
 
 
-def schema(name: str) -> dict[str, Any]:
-    """The schema as `sassay schema` prints it."""
-    found: dict[str, Any] = json.loads(run("schema", name).stdout)
+@cache
+def schema(name: str) -> Any:
+    """The schema as `sassay schema` prints it, as what validates by it."""
+    found = json.loads(run("schema", name).stdout)
     jsonschema.Draft202012Validator.check_schema(found)
-    return found
+    return jsonschema.Draft202012Validator(found)
 
 
 @pytest.mark.parametrize(("name", "line"), DOCUMENTS, ids=[line for _, line in DOCUMENTS])
@@ -46,7 +48,7 @@ def test_documents_follow_their_schema(name: str, line: str, inputs: Path) -> No
     result = run(*line.split(), "--format", "json", cwd=inputs)
     document = json.loads(result.stdout)
     assert document["schema"] == f"{name}/1"
-    jsonschema.Draft202012Validator(schema(name)).validate(document)
+    schema(name).validate(document)
 
 
 def test_what_a_finding_rests_on_follows_its_schema(inputs: Path) -> None:
@@ -55,7 +57,7 @@ def test_what_a_finding_rests_on_follows_its_schema(inputs: Path) -> None:
     result = run("explain", found["id"], *states, "--format", "json", cwd=inputs)
     document = json.loads(result.stdout)
     assert (document["schema"], document["finding"]) == ("explain/1", found)
-    jsonschema.Draft202012Validator(schema("explain")).validate(document)
+    schema("explain").validate(document)
 
 
 def test_where_something_turned_follows_its_schema(inputs: Path) -> None:
@@ -63,7 +65,7 @@ def test_where_something_turned_follows_its_schema(inputs: Path) -> None:
     document = json.loads(result.stdout)
     assert (document["schema"], document["states"]) == ("bisect/1", ["before", "after"])
     assert {each["first_in"] for each in document["answers"]} == {1}
-    jsonschema.Draft202012Validator(schema("bisect")).validate(document)
+    schema("bisect").validate(document)
 
 
 @pytest.mark.parametrize("policy", ["gate", "tied", "waived", "quiet"])
@@ -73,9 +75,9 @@ def test_policies_follow_their_schema(policy: str, inputs: Path) -> None:
     document = YAML(typ="safe", pure=True).load((inputs / f"{policy}.yaml").read_text())
     # Dates reach a validator as text, as they stand in the file.
     plain = json.loads(json.dumps(document, default=str))
-    jsonschema.Draft202012Validator(schema("policy")).validate(plain)
+    schema("policy").validate(plain)
     broken = YAML(typ="safe", pure=True).load((inputs / "broken.yaml").read_text())
-    assert list(jsonschema.Draft202012Validator(schema("policy")).iter_errors(broken))
+    assert list(schema("policy").iter_errors(broken))
 
 
 def test_the_files_of_one_run_say_the_same(workplace: Path) -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -28,6 +29,7 @@ def _document(report: Report) -> dict[str, Any]:
     return loaded
 
 
+@cache
 def _validator(name: str) -> jsonschema.Draft202012Validator:
     jsonschema.Draft202012Validator.check_schema(schema(name))
     return jsonschema.Draft202012Validator(schema(name))
