@@ -24,7 +24,7 @@ from sassay.isa.sass.tables.compiled import (
     compile_functions,
     prepared_functions,
 )
-from sassay.isa.sass.tables.layout import CHUNKS, ROW, SPECIAL, lay_out
+from sassay.isa.sass.tables.layout import CHUNKS, SPECIAL, lay_out
 from sassay.isa.sass.tables.record import (
     SCHEMA,
     ConditionRecord,
@@ -205,18 +205,22 @@ def test_shipped_tables_compiled(leader: str) -> None:
 @pytest.mark.parametrize("leader", LEADERS)
 def test_no_word_leads_out_of_the_arrays(leader: str) -> None:
     layout = lay_out(columns_of(shipped_table(leader)))
-    chunks = layout.chunks.reshape(-1, ROW).astype(np.int64)
-    most = sum(chunks[:, start : start + (1 << width)].max(axis=1) for _, width, start in CHUNKS)
+    most = layout.heads[:, -1].astype(np.int64)
+    for column, (_, width) in enumerate(CHUNKS):
+        begins = layout.heads[:, column, np.newaxis].astype(np.int64)
+        values = begins + np.arange(1 << width)
+        assert (values >= 0).all()
+        assert (values < len(layout.chunks)).all()
+        most += layout.chunks[values].max(axis=1)
     tests = [sum(test.adds for test in rest.tests) if rest else 0 for rest in layout.rests]
     more = layout.pieces.max(axis=2).sum(axis=1) + np.array(tests)
     searched = layout.spans[:, 0] != layout.spans[:, 1]
     bound = np.where(searched, SPECIAL, len(layout.answers))
-    for row, number in zip(layout.rows.tolist(), layout.specials.tolist(), strict=True):
-        reached = most[row] - SPECIAL + more[number] if number else most[row]
+    for highest, number in zip(most.tolist(), layout.specials.tolist(), strict=True):
+        reached = highest + (more[number] - SPECIAL if number else 0)
         assert 0 <= reached < bound[number]
     places = layout.starts + layout.spans[:, 1] - layout.spans[:, 0]
     assert (places <= len(layout.answers)).all()
-    assert int(layout.rows.max()) < len(chunks)
     assert int(layout.specials.max()) < len(layout.rests)
 
 

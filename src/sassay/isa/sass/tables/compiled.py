@@ -148,7 +148,7 @@ class CompiledTable:
         # A place among the known indices is one among the answers but for this; it may be negative.
         rests[:, 8] = (layout.starts - layout.spans[:, 0]).view(np.uint64)
         arrays: dict[str, NDArray[np.generic]] = {
-            "rows": layout.rows,
+            "heads": layout.heads,
             "chunks": layout.chunks,
             "answers": layout.answers,
             "specials": layout.specials,

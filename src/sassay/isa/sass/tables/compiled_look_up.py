@@ -11,18 +11,18 @@ from string import Template
 
 from sassay.isa.sass.tables.layout import (
     CHUNKS,
+    HEAD,
     KEYS,
     NAME_BITS,
     NAME_MASK,
     PIECES,
     REUSE_SHIFT,
-    ROW,
     SPECIAL,
     WRONG,
 )
 
 ARRAYS = (
-    "rows", "chunks", "answers", "specials", "shifts", "pieces", "rests", "tests", "values",
+    "heads", "chunks", "answers", "specials", "shifts", "pieces", "rests", "tests", "values",
     "known",
 )  # fmt: skip
 """What `%table` holds the addresses of."""
@@ -53,6 +53,18 @@ _PIECE = Template("""\
   %index.$NEXT = add i32 $BEFORE, %piece.adds.$N
 """)
 
+_CHUNK = Template("""\
+  %from.at.$N = getelementptr i32, ptr %head, i64 $N
+  %from.32.$N = load i32, ptr %from.at.$N
+  %from.$N = zext i32 %from.32.$N to i64
+  %bits.$N = lshr i64 %c.high, $SHIFT
+  %value.$N = and i64 %bits.$N, $MASK
+  %place.$N = add i64 %from.$N, %value.$N
+  %at.$N = getelementptr i32, ptr %chunks, i64 %place.$N
+  %added.$N = load i32, ptr %at.$N
+  %sum.$NEXT = add i32 $BEFORE, %added.$N
+""")
+
 _LOOK_UP = Template("""\
 ; What `decode` and `count` know of some words, at most $BLOCK of them: the id of the mnemonic plus
 ; one, 0 if it is unknown. Words that need more than chunks are listed and done after one another,
@@ -74,27 +86,11 @@ chunked:
   %c.low = load i64, ptr %c.low.at, align 1
   %c.high = load i64, ptr %c.high.at, align 1
   %c.key = and i64 %c.low, $KEY
-  %row.at = getelementptr i16, ptr %rows, i64 %c.key
-  %row.16 = load i16, ptr %row.at
-  %row = zext i16 %row.16 to i64
-  %first = mul i64 %row, $ROW
-  %row.chunks = getelementptr i32, ptr %chunks, i64 %first
-  %bits.0 = lshr i64 %c.high, $SHIFT0
-  %value.0 = and i64 %bits.0, $MASK0
-  %at.0 = getelementptr i32, ptr %row.chunks, i64 %value.0
-  %added.0 = load i32, ptr %at.0
-  %bits.1 = lshr i64 %c.high, $SHIFT1
-  %value.1 = and i64 %bits.1, $MASK1
-  %place.1 = add i64 %value.1, $START1
-  %at.1 = getelementptr i32, ptr %row.chunks, i64 %place.1
-  %added.1 = load i32, ptr %at.1
-  %bits.2 = lshr i64 %c.high, $SHIFT2
-  %value.2 = and i64 %bits.2, $MASK2
-  %place.2 = add i64 %value.2, $START2
-  %at.2 = getelementptr i32, ptr %row.chunks, i64 %place.2
-  %added.2 = load i32, ptr %at.2
-  %some = add i32 %added.0, %added.1
-  %sum = add i32 %some, %added.2
+  %head.place = mul i64 %c.key, $HEAD
+  %head = getelementptr i32, ptr %heads, i64 %head.place
+$EACH_CHUNK  %start.at = getelementptr i32, ptr %head, i64 $CHUNKS
+  %start = load i32, ptr %start.at
+  %sum = add i32 %sum.$CHUNKS, %start
   %sum.at = getelementptr i32, ptr %ids, i64 %c
   store i32 %sum, ptr %sum.at
   %c.32 = trunc i64 %c to i32
@@ -338,7 +334,8 @@ def look_up() -> str:
     numbers = {
         "BLOCK": BLOCK,
         "KEY": KEYS - 1,
-        "ROW": ROW,
+        "HEAD": HEAD,
+        "CHUNKS": len(CHUNKS),
         "SPECIAL": SPECIAL,
         "WRONG": WRONG,
         "REUSE": REUSE_SHIFT - NAME_BITS,
@@ -348,10 +345,16 @@ def look_up() -> str:
         "REST": REST_NUMBERS,
         "TEST": TEST_NUMBERS,
     }
-    for number, (first, width, start) in enumerate(CHUNKS):
-        numbers[f"SHIFT{number}"] = first - 64
-        numbers[f"MASK{number}"] = (1 << width) - 1
-        numbers[f"START{number}"] = start
+    chunks = "".join(
+        _CHUNK.substitute(
+            N=number,
+            NEXT=number + 1,
+            SHIFT=first - 64,
+            MASK=(1 << width) - 1,
+            BEFORE=f"%sum.{number}" if number else "0",
+        )
+        for number, (first, width) in enumerate(CHUNKS)
+    )
     pieces = "".join(
         _PIECE.substitute(
             N=number,
@@ -362,4 +365,4 @@ def look_up() -> str:
         for number in range(PIECES)
     )
     arrays = "".join(_ARRAY.substitute(NAME=name, N=place) for place, name in enumerate(ARRAYS))
-    return _LOOK_UP.substitute(numbers, EACH_PIECE=pieces, ARRAYS=arrays)
+    return _LOOK_UP.substitute(numbers, EACH_CHUNK=chunks, EACH_PIECE=pieces, ARRAYS=arrays)

@@ -1,10 +1,11 @@
 """A table of opcodes as arrays to look words up in, for numpy and for compiled code alike.
 
-The low 12 bits of a word select an opcode, which has a row. Its deciding bits are gathered into an
-index without a loop over them: nearly all lie in bits 64 to 91, which are cut in three chunks, and
-a row says for each value of a chunk what it adds to the index, or that a fixed bit in it is not as
-it must be. An opcode that needs more is special: up to two bytes of the low half are looked up
-likewise, and what does not fit there, long immediates for the most part, is tested one by one.
+The low 12 bits of a word select an opcode, which has a head. Its deciding bits are gathered into an
+index without a loop over them: nearly all lie in bits 64 to 91, which are cut in three chunks. For
+each chunk the head says where a list is of what each value of it adds to the index, or that a fixed
+bit in it is not as it must be; many opcodes share a list, so that all of them lie in a megabyte. An
+opcode that needs more is special: up to two bytes of the low half are looked up likewise, and what
+does not fit there, long immediates for the most part, is tested one by one.
 The index is a place among the answers, or, of opcodes with too many deciding bits for that, it is
 searched among the known ones.
 """
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from sassay.isa.sass.tables.record import OpcodeRecord
 
 KEYS = 1 << 12
-CHUNKS = ((64, 8, 0), (72, 10, 1 << 8), (82, 10, (1 << 8) + (1 << 10)))
-"""First bit and width of each chunk, and where in a row its values are."""
+CHUNKS = ((64, 8), (72, 10), (82, 10))
+"""First bit and width of each chunk."""
 _CHUNKED = range(64, 92)
-ROW = (1 << 8) + 2 * (1 << 10)
+HEAD = len(CHUNKS) + 1
+"""Numbers of the head of an opcode."""
 PIECES = 2
 """Bytes of the low half that an opcode looks up."""
 DENSE_BITS = 14
@@ -86,8 +88,10 @@ class Layout(msgspec.Struct, frozen=True):
     """The arrays.
 
     Attributes:
-        rows: By key, the row of the opcode; row 0 belongs to keys that the table lacks.
-        chunks: What each value of each chunk adds, `ROW` entries a row.
+        heads: By key, `HEAD` numbers: where the values of each chunk of the opcode start in
+            `chunks`, and the place of its first answer, or what makes it special. Of a key that
+            the table lacks they lead to entry 0 of the answers.
+        chunks: What values of a chunk add, each different list of them once.
         answers: Id of the mnemonic plus 1 (0: unknown) and, above it, the flags that it refuses.
         specials: By key, the number of a special opcode; 0 for others.
         shifts: By that number, the lowest bit of each byte to look up.
@@ -99,7 +103,7 @@ class Layout(msgspec.Struct, frozen=True):
         rests: By number.
     """
 
-    rows: NDArray[np.uint16]
+    heads: NDArray[np.int32]
     chunks: NDArray[np.int32]
     answers: NDArray[np.int32]
     specials: NDArray[np.uint16]
@@ -117,11 +121,8 @@ def lay_out(table: TableColumns) -> Layout:
     Raises:
         FormatError: An answer has no name, or an index is none of its opcode.
     """
-    count = len(table)
-    rows = np.zeros(KEYS, np.uint16)
     if table.keys.max(initial=0) >= KEYS:
         raise _damaged(table, "an opcode has more than 12 bits")
-    rows[table.keys] = np.arange(1, count + 1)
     bits = table.bit_counts.astype(np.int64) + table.condition_counts
     if table.bits.max(initial=0) >= 2 * _HALF:
         raise _damaged(table, "a deciding bit is no bit of a word")
@@ -135,9 +136,11 @@ def lay_out(table: TableColumns) -> Layout:
     special = np.flatnonzero(searched | _are_special(table))
     specials = np.zeros(KEYS, np.uint16)
     specials[table.keys[special]] = np.arange(1, len(special) + 1)
-    chunks = _chunks(table)
-    chunks[1:, : CHUNKS[1][2]] += np.where(searched, 0, starts).astype(np.int32)[:, np.newaxis]
-    chunks[special + 1, : CHUNKS[1][2]] += SPECIAL
+    chunks, places = _chunks(table)
+    heads = np.zeros((KEYS, HEAD), np.int32)
+    heads[table.keys, :-1] = places
+    heads[table.keys, -1] = np.where(searched, 0, starts)
+    heads[table.keys[special], -1] += SPECIAL
     shifts = np.zeros((len(special) + 1, PIECES), np.uint8)
     pieces = np.zeros((len(special) + 1, PIECES, 1 << _BYTE), np.int32)
     fixed = np.zeros((len(special) + 1, PIECES, 2), np.int32)
@@ -154,8 +157,8 @@ def lay_out(table: TableColumns) -> Layout:
     spans[1:, 1] = last[special]
     known = [table.indices[part] for _, part in _runs(table, searched, wanted=True)]
     return Layout(
-        rows=rows,
-        chunks=chunks.reshape(-1),
+        heads=heads,
+        chunks=chunks,
         answers=answers,
         specials=specials,
         shifts=shifts,
@@ -205,13 +208,13 @@ def _answers(
     return answers
 
 
-def _holds(chunk: tuple[int, int, int], condition: ConditionRecord) -> bool:
+def _holds(chunk: tuple[int, int], condition: ConditionRecord) -> bool:
     """Whether a chunk has all bits of a condition."""
-    first, width, _ = chunk
+    first, width = chunk
     return first <= condition.start and condition.start + condition.width <= first + width
 
 
-_UNCHUNKED = _ONES ^ sum((1 << width) - 1 << first for first, width, _ in CHUNKS) >> _HALF
+_UNCHUNKED = _ONES ^ sum((1 << width) - 1 << first for first, width in CHUNKS) >> _HALF
 """Bits of the high half that lie in no chunk."""
 
 
@@ -238,11 +241,15 @@ def _are_special(table: TableColumns) -> NDArray[np.bool_]:
     return special
 
 
-def _chunks(table: TableColumns) -> NDArray[np.int32]:
-    """What each value of each chunk adds, a row an opcode after one of zeros."""
+def _chunks(table: TableColumns) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """What values of chunks add, each different list once, and where those of each opcode start.
+
+    The first list is one of zeros, as long as the longest.
+    """
     count = len(table)
-    chunks = np.empty((count + 1, ROW), np.int32)
-    chunks[0] = 0
+    parts = [np.zeros(1 << max(width for _, width in CHUNKS), np.int32)]
+    made_before = len(parts[0])
+    starts = np.zeros((count, len(CHUNKS)), np.int64)
     owners = np.repeat(np.arange(count), table.bit_counts)
     firsts = table.bit_ends - table.bit_counts
     places = np.arange(len(table.bits)) - firsts[owners]
@@ -254,8 +261,8 @@ def _chunks(table: TableColumns) -> NDArray[np.int32]:
         for row in np.flatnonzero(table.condition_counts).tolist()
         for place, item in enumerate(table.conditions(row), int(table.bit_counts[row]))
     ]
-    for place_of in CHUNKS:
-        first, width, start = place_of
+    for column, place_of in enumerate(CHUNKS):
+        first, width = place_of
         shift = first - _HALF
         cells = 1 << width
         mask, value = (table.fixed[:, 1::2] >> np.uint64(shift)).astype(np.int32).T & cells - 1
@@ -277,8 +284,10 @@ def _chunks(table: TableColumns) -> NDArray[np.int32]:
             patterns[kind[row]] += truths << place
         values = np.arange(cells, dtype=np.int32)
         patterns[(values & made[:, width, np.newaxis]) != made[:, width + 1, np.newaxis]] = WRONG
-        chunks[1:, start : start + cells] = patterns[kind]
-    return chunks
+        starts[:, column] = made_before + kind * cells
+        made_before += patterns.size
+        parts.append(patterns.reshape(-1))
+    return np.concatenate(parts), starts
 
 
 @lru_cache(maxsize=256)

@@ -14,7 +14,6 @@ from sassay.isa.sass.tables.layout import (
     NAME_MASK,
     PIECES,
     REUSE_SHIFT,
-    ROW,
     SPECIAL,
     WRONG,
 )
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
 BLOCK_WORDS = 1 << 16
 """Words at a time, measured: fewer cost more calls, more leave the caches."""
 
+_STARTS = tuple(sum(1 << width for _, width in CHUNKS[:number]) for number in range(len(CHUNKS)))
+"""Where in a row the values of each chunk are."""
+_ROW = sum(1 << width for _, width in CHUNKS)
 _BYTE = 8
 _NUMBER_BITS = 32
 
@@ -41,9 +43,16 @@ class VectorTable:
         Args:
             layout: The arrays.
         """
-        # As `take` wants them: places as wide as pointers, scaled.
-        self._row = layout.rows.astype(np.intp) * ROW
-        self._chunks = [layout.chunks[start:] for _, _, start in CHUNKS]
+        # As `take` wants them: places as wide as pointers, scaled, and one row for all chunks.
+        used = np.flatnonzero(layout.heads.any(axis=1))
+        self._row = np.zeros(KEYS, np.intp)
+        self._row[used] = np.arange(1, len(used) + 1) * _ROW
+        table = np.zeros((len(used) + 1, _ROW), np.int32)
+        for column, ((_, width), start) in enumerate(zip(CHUNKS, _STARTS, strict=True)):
+            values = layout.heads[used, column, np.newaxis] + np.arange(1 << width)
+            table[1:, start : start + (1 << width)] = layout.chunks[values]
+        table[1:, : _STARTS[1]] += layout.heads[used, -1:]
+        self._chunks = [table.reshape(-1)[start:] for start in _STARTS]
         self._answers = layout.answers
         self._special = layout.specials.astype(np.intp) << _BYTE
         by_key = layout.shifts[layout.specials]
@@ -76,7 +85,7 @@ class VectorTable:
         np.bitwise_and(words[:, 0], KEYS - 1, out=place)
         self._row.take(place, out=row, mode="clip")  # no other mode writes to `out` directly
         np.copyto(high, words[:, 1])
-        for (first, width, _), chunk in zip(CHUNKS, self._chunks, strict=True):
+        for (first, width), chunk in zip(CHUNKS, self._chunks, strict=True):
             np.right_shift(high, first - 64, out=place)
             place &= (1 << width) - 1
             place += row
