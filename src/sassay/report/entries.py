@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,18 +39,26 @@ class Entry:
     """One family on the architectures where it moved alike.
 
     Attributes:
-        row: Its figures, of all its architectures together; `arch` lists them.
-        archs: The architectures, in the diff's order.
+        rows: Its rows, in the diff's order.
         suspect: The most suspect of them, None where no numerical execution moved.
         suspect_arch: Where that one is.
         changes: Kernels of all of them.
     """
 
-    row: FamilyRow
-    archs: tuple[str, ...]
+    rows: tuple[FamilyRow, ...]
     suspect: Suspect | None
     suspect_arch: str | None
     changes: tuple[Change, ...]
+
+    @cached_property
+    def row(self) -> FamilyRow:
+        """Its figures, of all its architectures together; `arch` lists them."""
+        return _merged(self.rows) if len(self.rows) > 1 else self.rows[0]
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """Its architectures, in the diff's order."""
+        return tuple(row.arch for row in self.rows)
 
     @property
     def score(self) -> float:
@@ -59,7 +68,7 @@ class Entry:
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Family and architecture of each of its rows."""
-        return tuple((self.row.family, arch) for arch in self.archs)
+        return tuple((row.family, row.arch) for row in self.rows)
 
 
 def entries(diff: Diff, rows: Sequence[FamilyRow]) -> tuple[Entry, ...]:
@@ -126,8 +135,7 @@ def _entry(
     if worst is not None and len(found) > 1:
         suspect = msgspec.structs.replace(worst, moves=_moves(found))
     return Entry(
-        row=_merged(rows) if len(rows) > 1 else rows[0],
-        archs=tuple(row.arch for row in rows),
+        rows=tuple(rows),
         suspect=suspect,
         suspect_arch=worst.arch if worst else None,
         changes=tuple(change for key in keys for change in changes.get(key, ())),
