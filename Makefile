@@ -41,7 +41,7 @@ layers: $(STAMP)
 docs: $(STAMP)  ## the documentation site, in build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-# Plugins are named, not found: else pytest rewrites sassay's 580 modules, as those of a plugin.
+# Plugins are named, not found: else pytest rewrites every module of sassay, which has a plugin too.
 unit: $(STAMP)
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p xdist -n 2 --dist worksteal
 
