@@ -190,7 +190,7 @@ class StateBuilder:
                 self._fail(artifact.source.path, error, arch=artifact.arch)
         if not asked.cubins:
             for artifact, facts, ref in asked.modules:
-                self._add_ptx_fallback(artifact, facts, ref)
+                self._add_ptx_fallback(asked.number, artifact, facts, ref)
 
     def _read_ptx(self, artifact: Artifact) -> tuple[ModuleFacts, str] | None:
         place = artifact.source.path
@@ -244,6 +244,7 @@ class StateBuilder:
                 code_bytes=kernel.code_bytes,
                 digest=kernel.digest,
                 sass_ref=kernel.sass_ref,
+                number=number,
                 origin=Origin(
                     artifact.source,
                     toolchain,
@@ -262,7 +263,9 @@ class StateBuilder:
         if cubin.trailing:
             self.diagnostics.append(cut(artifact, cubin))
 
-    def _add_ptx_fallback(self, artifact: Artifact, facts: ModuleFacts, ref: str) -> None:
+    def _add_ptx_fallback(
+        self, number: int, artifact: Artifact, facts: ModuleFacts, ref: str
+    ) -> None:
         """Kernels of PTX that no cubin goes with."""
         arch = artifact.arch or facts.target.replace("sm_", "compute_", 1)
         if not self._wants(arch):
@@ -279,6 +282,7 @@ class StateBuilder:
                 code_bytes=None,
                 digest=entry.normal_digest,
                 sass_ref=None,
+                number=number,
                 origin=Origin(artifact.source, toolchain, artifact.compile, entry, ref),
             )
             merge(self._drafts, draft)

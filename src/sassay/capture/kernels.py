@@ -60,6 +60,7 @@ class Draft(msgspec.Struct):
     """One kernel, all places that hold it, and where its code is kept.
 
     Attributes:
+        number: Of the artifact among those of the state.
         sass_ref: Digest in the code store; None for PTX that stands alone.
         origins: One for each time that it was met.
     """
@@ -78,6 +79,7 @@ class Draft(msgspec.Struct):
     ptx_census: Census | None
     ptx_digest: str | None
     sass_ref: str | None
+    number: int
     origins: list[Origin]
 
 
@@ -90,6 +92,7 @@ def make_draft(
     code_bytes: int | None,
     digest: str,
     sass_ref: str | None,
+    number: int,
     origin: Origin,
 ) -> Draft:
     """A kernel's draft, out of its code's facts and its origin."""
@@ -119,14 +122,22 @@ def make_draft(
         ptx_census=entry.census if entry is not None else None,
         ptx_digest=ptx_digest,
         sass_ref=sass_ref,
+        number=number,
         origins=[origin],
     )
 
 
 def merge(drafts: dict[str, Draft], draft: Draft) -> None:
-    """Add a draft to those of a state; equal ones become one with all places."""
+    """Add a draft to those of a state; equal ones become one with all places.
+
+    Equal code may be kept under several digests, whose relocations name parts of a build: that of
+    the first artifact counts, whatever was read first.
+    """
     known = drafts.get(draft.id)
     if known is None:
+        drafts[draft.id] = draft
+    elif draft.number < known.number:
+        draft.origins += known.origins
         drafts[draft.id] = draft
     else:
         known.origins += draft.origins
