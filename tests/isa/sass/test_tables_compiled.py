@@ -17,7 +17,7 @@ from tests.isa.sass.test_tables import _slowly as slowly
 from sassay.isa.sass import words as word
 from sassay.isa.sass.tables import UNKNOWN, TableDecoder, shipped_archs, tally
 from sassay.isa.sass.tables import compiled as compiled_module
-from sassay.isa.sass.tables.columns import columns_of
+from sassay.isa.sass.tables.columns import TableColumns, columns_of
 from sassay.isa.sass.tables.compiled import (
     Functions,
     Meter,
@@ -31,7 +31,7 @@ from sassay.isa.sass.tables.record import (
     OpcodeRecord,
     TableRecord,
 )
-from sassay.isa.sass.tables.shipped import shipped_leader, shipped_table
+from sassay.isa.sass.tables.shipped import shipped_columns, shipped_leader, shipped_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,8 +45,8 @@ if prepared_functions() is not None:
     METERS["prepared"] = lambda: Meter(NEVER, prepared=True)
 
 
-def decoder_of(table: TableRecord, meter: Meter) -> TableDecoder:
-    decoder = TableDecoder(columns_of(table), meter)
+def decoder_of(columns: TableColumns, meter: Meter) -> TableDecoder:
+    decoder = TableDecoder(columns, meter)
     counted = decoder.count(memoryview(b""), np.zeros((0, 2), np.int64))
     assert (counted is None) == (meter.functions(0) is None)
     return decoder
@@ -159,14 +159,14 @@ def likely_words(table: TableRecord, each: int, seed: int) -> word.Words:
 
 @pytest.fixture(scope="module")
 def by_numpy() -> TableDecoder:
-    decoder = decoder_of(mixed_table(), Meter(NEVER))
+    decoder = decoder_of(columns_of(mixed_table()), Meter(NEVER))
     assert decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is None
     return decoder
 
 
 @pytest.fixture(scope="module", params=METERS)
 def compiled(request: pytest.FixtureRequest) -> TableDecoder:
-    decoder = decoder_of(mixed_table(), METERS[request.param]())
+    decoder = decoder_of(columns_of(mixed_table()), METERS[request.param]())
     assert decoder.count(memoryview(b""), np.zeros((0, 2), np.int64)) is not None
     return decoder
 
@@ -193,18 +193,17 @@ def test_both_do_what_the_format_says(by_numpy: TableDecoder, compiled: TableDec
 
 @pytest.mark.parametrize("leader", LEADERS)
 def test_shipped_tables_compiled(leader: str) -> None:
-    table = shipped_table(leader)
-    words = likely_words(table, 8, 2)
-    expected = decoded(decoder_of(table, Meter(NEVER)), words)
+    words = likely_words(shipped_table(leader), 8, 2)
+    expected = decoded(decoder_of(shipped_columns(leader), Meter(NEVER)), words)
     for meter in METERS.values():
-        assert decoded(decoder_of(table, meter()), words) == expected
+        assert decoded(decoder_of(shipped_columns(leader), meter()), words) == expected
     # Of the words that are not random, most have a name.
     assert np.mean(np.array(expected) != UNKNOWN) > 0.3
 
 
 @pytest.mark.parametrize("leader", LEADERS)
 def test_no_word_leads_out_of_the_arrays(leader: str) -> None:
-    layout = lay_out(columns_of(shipped_table(leader)))
+    layout = lay_out(shipped_columns(leader))
     most = layout.heads[:, -1].astype(np.int64)
     for column, (_, width) in enumerate(CHUNKS):
         begins = layout.heads[:, column, np.newaxis].astype(np.int64)
