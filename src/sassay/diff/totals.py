@@ -12,10 +12,11 @@ from sassay.isa.counted import flatten
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from sassay.model.kernel import Census, Kernel
 
 Values = tuple[int | None, ...]
-_INT64 = np.int64
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -44,45 +45,68 @@ def row_totals(
         census: What to sum.
     """
     censuses: list[Census] = []
-    where: list[tuple[int, int]] = []
+    ends: list[list[int]] = []
     unknown: set[tuple[int, int]] = set()
-    filled: set[int] = set()
     for row, parts in enumerate(rows):
+        ends.append([])
         for state, part in enumerate(parts):
-            for kernel in part:
-                counts = census(kernel)
-                if counts is None:
-                    unknown.add((row, state))
-                else:
-                    censuses.append(counts)
-                    where.append((row, state))
-                    filled.add(row)
-    if not censuses:
-        return [None] * len(rows)
+            known = [counts for kernel in part if (counts := census(kernel)) is not None]
+            if len(known) < len(part):
+                unknown.add((row, state))
+            censuses += known
+            ends[row].append(len(censuses))
     names, places, values, lengths = flatten(censuses)
-    place = np.array(where, dtype=_INT64)
-    keys = np.repeat(place[:, 0], lengths) * len(names) + places
-    distinct, inverse = np.unique(keys, return_inverse=True)
-    table = np.zeros((len(rows[0]), len(distinct)), dtype=_INT64)
-    np.add.at(table, (np.repeat(place[:, 1], lengths), inverse.reshape(-1)), values)
-    bounds = np.searchsorted(distinct, np.arange(len(rows) + 1) * len(names)).tolist()
-    labels = np.array(names, dtype=object)[distinct % len(names)].tolist()
+    firsts = [0, *lengths.cumsum().tolist()]
+    sums = _Sums(names, places, values)
     out: list[Totals | None] = []
-    for row in range(len(rows)):
-        if row not in filled:
+    start = 0
+    for row, bounds in enumerate(ends):
+        if start == bounds[-1]:
             out.append(None)
             continue
-        low, high = bounds[row], bounds[row + 1]
-        sides = [
-            None if (row, state) in unknown else table[state, low:high].tolist()
-            for state in range(len(table))
-        ]
-        nothing = [None] * (high - low)
-        values_by_name = zip(*[nothing if side is None else side for side in sides], strict=True)
-        out.append(
-            Totals(
-                dict(zip(labels[low:high], values_by_name, strict=True)),
-                tuple(None if side is None else sum(side) for side in sides),
-            )
-        )
+        spans = [firsts[place] for place in (start, *bounds)]
+        out.append(sums.of(spans, [(row, state) in unknown for state in range(len(bounds))]))
+        start = bounds[-1]
     return out
+
+
+class _Sums:
+    """Adds up spans of flattened censuses."""
+
+    def __init__(
+        self, names: Sequence[str], places: NDArray[np.intp], values: NDArray[np.integer]
+    ) -> None:
+        self._names = names
+        self._places = places
+        self._values = values
+        self._places_in_row = np.zeros(len(names), np.intp)
+
+    def of(self, spans: Sequence[int], unknown: Sequence[bool]) -> Totals:
+        """The totals of one row.
+
+        Args:
+            spans: Where each state's part begins, and the end of the last.
+            unknown: Of which states not all is known.
+        """
+        met = self._places[spans[0] : spans[-1]]
+        distinct = np.unique(met) if len(met) < len(self._names) else self._distinct(met)
+        self._places_in_row[distinct] = np.arange(len(distinct))
+        sides: list[list[int] | None] = []
+        for state, hidden in enumerate(unknown):
+            part = slice(spans[state], spans[state + 1])
+            total = np.zeros(len(distinct), np.int64)
+            np.add.at(total, self._places_in_row.take(self._places[part]), self._values[part])
+            sides.append(None if hidden else total.tolist())
+        nothing = [None] * len(distinct)
+        by_name = zip(*[nothing if side is None else side for side in sides], strict=True)
+        labels = map(self._names.__getitem__, distinct.tolist())
+        return Totals(
+            dict(zip(labels, by_name, strict=True)),
+            tuple(None if side is None else sum(side) for side in sides),
+        )
+
+    def _distinct(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The different places, ascending, of so many that all names are looked through."""
+        held = np.zeros(len(self._names), np.bool_)
+        held[places] = True
+        return held.nonzero()[0]

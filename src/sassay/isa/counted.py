@@ -111,53 +111,52 @@ class Flat(NamedTuple):
     """
 
     names: tuple[str, ...]
-    places: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    places: NDArray[np.intp]
+    counts: NDArray[np.integer]
+    lengths: NDArray[np.intp]
 
 
 def flatten(censuses: Sequence[Census]) -> Flat:
     """Many censuses as a few arrays, those that were never spelled out without doing so."""
-    sets: list[tuple[str, ...]] = []
     firsts: dict[int, int] = {}
+    sets: list[tuple[str, ...]] = []
     length = 0
     starts: list[int] = []
     places: list[bytes] = []
-    for census in censuses:
+    counts: list[bytes] = []
+    spelled: list[int] = []
+    for number, census in enumerate(censuses):
         if isinstance(census, CountedCensus):
             names = census.names  # sections of one cubin share them
             places.append(census.places)
+            counts.append(census.counts)
         else:
             names = tuple(census)
             places.append(array("I", range(len(names))).tobytes())
+            counts.append(bytes(_U32 * len(names)))
+            spelled.append(number)
         start = firsts.setdefault(id(names), length)
         if start == length:
             sets.append(names)
             length += len(names)
         starts.append(start)
-    lengths = np.fromiter(map(len, censuses), np.int64, len(censuses))
-    found = np.frombuffer(b"".join(places), np.uint32) + np.repeat(
-        np.array(starts, np.int64), lengths
-    )
+    lengths = np.fromiter(map(len, places), np.intp, len(places)) // _U32
+    found = np.repeat(np.array(starts, np.uint32), lengths)
+    found += np.frombuffer(b"".join(places), np.uint32)
     held = np.zeros(length, np.bool_)
     held[found] = True
     listed = list(chain.from_iterable(sets))
-    names = tuple(sorted({listed[place] for place in np.flatnonzero(held).tolist()}))
+    names = tuple(sorted({listed[place] for place in held.nonzero()[0].tolist()}))
     numbers = {name: number for number, name in enumerate(names)}
-    moved = np.fromiter((numbers.get(name, -1) for name in listed), np.int64, length)
-    return Flat(names, moved[found], _counts(censuses, lengths), lengths)
-
-
-def _counts(censuses: Sequence[Census], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    packed = b"".join(each.counts for each in censuses if isinstance(each, CountedCensus))
-    plain = [not isinstance(each, CountedCensus) for each in censuses]
-    spelled = np.repeat(np.array(plain, np.bool_), lengths)
-    counts = np.empty(len(spelled), np.int64)
-    counts[~spelled] = np.frombuffer(packed, np.uint32)
-    counts[spelled] = np.fromiter(
-        chain.from_iterable(
-            each.values() for each in censuses if not isinstance(each, CountedCensus)
-        ),
-        np.int64,
-    )
-    return counts
+    moved = np.fromiter((numbers.get(name, -1) for name in listed), np.intp, length)
+    flat = np.frombuffer(b"".join(counts), np.uint32)
+    if not spelled:
+        return Flat(names, moved.take(found), flat, lengths)
+    # What was spelled out may count further than 32 bits reach.
+    wide = flat.astype(np.int64)
+    ends = lengths.cumsum()
+    for number in spelled:
+        end = ends[number]
+        values = censuses[number].values()
+        wide[end - lengths[number] : end] = np.fromiter(values, np.int64, len(values))
+    return Flat(names, moved.take(found), wide, lengths)
