@@ -94,7 +94,7 @@ def test_readers_map_what_lies_on_disk(
 
 
 @pytest.mark.parametrize(("large", "helped"), [(1, True), (1 << 40, False)])
-def test_of_a_large_file_the_first_cubin_is_read_by_others(
+def test_of_a_large_input_the_first_cubin_is_read_by_others(
     wheel: Path, large: int, helped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
@@ -104,10 +104,15 @@ def test_of_a_large_file_the_first_cubin_is_read_by_others(
         return Readers(*arguments)
 
     monkeypatch.setattr(reading, "Readers", start)
-    monkeypatch.setattr(reading, "LARGE_FILE", large)
-    _open(wheel)
+    monkeypatch.setattr(reading, "LARGE_INPUT", large)
+    everything, _ = _open(wheel)
     # Where only one process may run, nobody can help.
     assert bool(started) == (helped and reader_count() > 1)
+    started.clear()
+    symbol = next(kernel.symbol for kernel in everything.kernels if kernel.code_bytes)
+    monkeypatch.setenv("SASSAY_CACHE_DIR", str(wheel.parent / "another"))
+    _open(wheel, kernel_names(symbol))
+    assert not started
 
 
 def test_what_is_read_first_decides_nothing(

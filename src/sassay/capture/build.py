@@ -102,7 +102,14 @@ def build_state(
     with without_collector():
         state = _recalled(known, cache, discovery, store)
         if state is None:
-            builder = StateBuilder(store, disassembler, tuple(arch_globs), analysis_folder())
+            # Of an input in which few kernels are asked for, however large, little is read.
+            builder = StateBuilder(
+                store,
+                disassembler,
+                tuple(arch_globs),
+                analysis_folder(),
+                lambda: 0 if names is not None else discovery.size,
+            )
             key = StateKey(discovery.label, sorted(arch_globs), disassembler.uses_tables)
             with contextlib.closing(builder):
                 state = _read(

@@ -34,7 +34,7 @@ from sassay.model.state import State
 from sassay.sources.content import Rereader, content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sassay.capture.cubin_facts import CubinFacts
@@ -74,6 +74,7 @@ class StateBuilder:
         disassembler: Decodes SASS.
         arch_globs: Only architectures that match one of these; empty means all.
         analysis_folder: Where records of earlier runs are kept.
+        expected: How large the input is, in bytes; asked once there is something to read.
 
     Attributes:
         diagnostics: What was wrong, unsorted.
@@ -87,6 +88,7 @@ class StateBuilder:
         disassembler: Disassembler,
         arch_globs: tuple[str, ...],
         analysis_folder: Path,
+        expected: Callable[[], int],
     ) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.walked: list[Diagnostic] = []
@@ -96,7 +98,7 @@ class StateBuilder:
         self._arch_globs = arch_globs
         self._modules = AnalysisCache(analysis_folder)
         self._counting = Counting(disassembler, store.counted)
-        self._reading = CubinReading(analysis_folder, disassembler, store)
+        self._reading = CubinReading(analysis_folder, disassembler, store, expected)
         self._rereader = Rereader()
         self._asked: deque[_Asked] = deque()
         self._met = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from sassay.capture.cubin_facts import CubinFacts, facts_of
@@ -12,6 +13,7 @@ from sassay.sources.content import Rereader, content
 from sassay.sources.record_cache import RecordCache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 READ_HERE = 24 << 20
 """Bytes of cubins that are read before other processes are started: that takes a third of a
 second, in which some thousand kernels are read."""
-LARGE_FILE = 4 * READ_HERE
-"""Of a file with so many bytes to come, nothing is read here: a quarter of it will be cubins."""
+LARGE_INPUT = 4 * READ_HERE
+"""Of an input of so many bytes nothing is read here: a quarter of them will be cubins."""
 NOBODY = "nobody"
 """Stands for a version where no disassembler knows an architecture."""
 
@@ -64,13 +66,21 @@ class CubinReading:
         folder: Where records are kept; None keeps nothing between runs.
         disassembler: A record counts while it agrees with this one.
         store: Where code goes that cannot be had again.
+        expected: How large the input is, in bytes; asked once there is something to read.
     """
 
-    def __init__(self, folder: Path | None, disassembler: Disassembler, store: CodeArchive) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        disassembler: Disassembler,
+        store: CodeArchive,
+        expected: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._folder = folder
         self._records = RecordCache(folder, "cubins", CubinFacts)
         self._disassembler = disassembler
         self._store = store
+        self._expected = expected
         self._tables = disassembler.uses_tables
         self._rereader = Rereader()
         self._asked: dict[tuple[str, bool], Ticket] = {}
@@ -161,7 +171,7 @@ class CubinReading:
         if self._readers is not None:
             return True
         self._here += packed.size
-        if self._alone or (self._here < READ_HERE and packed.behind < LARGE_FILE):
+        if self._alone or not (self._here >= READ_HERE or self._much):
             return False
         count = reader_count()
         if count < 2:
@@ -169,6 +179,10 @@ class CubinReading:
             return False
         self._readers = Readers(self._folder, count)
         return True
+
+    @cached_property
+    def _much(self) -> bool:
+        return self._expected() >= LARGE_INPUT
 
     def _submit(
         self, artifact: Artifact, digest: str, *, unnamed: bool

@@ -114,14 +114,12 @@ class Packed(msgspec.Struct, frozen=True):
         compressed: `lz4` or `zstd`; None where they are plain.
         size: Bytes once decompressed.
         part: Where they lie on disk, None where no file holds them as they are.
-        behind: Bytes of the file behind them, which may hold more of the kind.
     """
 
     stored: bytes | memoryview
     compressed: str | None
     size: int
     part: FilePart | None = None
-    behind: int = 0
 
 
 class Artifact(msgspec.Struct, frozen=True):

@@ -59,6 +59,11 @@ class Discovery:
         """What tells the input from itself once it was changed, None where nothing does."""
         return identity(self._path) if self._path is not None else None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the input on disk, about; 0 where nobody knows."""
+        return disk.bytes_below(self._path) if self._path is not None else 0
+
     def artifacts(self) -> Iterator[Artifact | Diagnostic | Withdrawn]:
         """Yield artifacts and what went wrong, in sorted order of place.
 

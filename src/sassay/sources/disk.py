@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import stat
@@ -23,6 +24,8 @@ HEAD_BYTES = 4096
 MAP_FROM = 1 << 20
 """Files of this size and more are mapped instead of read."""
 MAX_DEPTH = 64
+MAX_COUNTED = 10_000
+"""Files of a folder whose sizes are asked for ahead."""
 SKIPPED_FOLDERS = frozenset({"__pycache__", ".git"})
 
 
@@ -48,6 +51,22 @@ def readable(name: str) -> str:
 def skipped(name: str) -> bool:
     """Whether folders of a name are left out."""
     return name.startswith("tmp.pid_") or name in SKIPPED_FOLDERS
+
+
+def bytes_below(root: Path) -> int:
+    """Bytes of a file, or of the files in a folder, of which no more than `MAX_COUNTED` count."""
+    if not root.is_dir():
+        return root.stat().st_size
+    total = counted = 0
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if not skipped(name)]
+        for name in names[: MAX_COUNTED - counted]:
+            with contextlib.suppress(OSError):
+                total += os.lstat(f"{folder}/{name}").st_size
+        counted += len(names)
+        if counted >= MAX_COUNTED:
+            break
+    return total
 
 
 def _walk(

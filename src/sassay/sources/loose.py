@@ -217,13 +217,7 @@ class _Reading:
             arch=fat.arch,
             digest=listed.digest,
             again=self._again,
-            packed=Packed(
-                fat.stored,
-                fat.compressed,
-                fat.uncompressed_size,
-                self._part(fat),
-                max(0, self._entry.size - fat.offset - fat.size),
-            ),
+            packed=Packed(fat.stored, fat.compressed, fat.uncompressed_size, self._part(fat)),
         )
 
     def _part(self, fat: FatbinEntry) -> FilePart | None:
