@@ -234,7 +234,7 @@ def stages(entries: Sequence[FatbinEntry]) -> None:
     )  # fmt: skip
     for name, work in (
         ("unpack (LZ4, copies)", lambda: [entry.data() for entry in some]),
-        ("digest of entries", lambda: [hashlib.sha256(entry.stored).digest() for entry in some]),
+        ("keys of entries", lambda: [content_key(entry.stored) for entry in some]),
         ("read ELF, resources, code digests", lambda: [read_cubin(d, artifact="x") for d in datas]),
         ("count opcodes", lambda: [
             facts_of(cubin, artifact="x", locations=False, tables=True) for cubin in cubins
