@@ -100,7 +100,7 @@ class CubinReading:
         Raises:
             SassayError: It cannot be read.
         """
-        digest = artifact.digest or content_key(artifact.data)
+        digest = _key(artifact)
         unnamed = artifact.compile is None or artifact.compile.location is None
         ticket = self._asked.get((digest, unnamed))
         if ticket is None:
@@ -120,14 +120,14 @@ class CubinReading:
             artifact: The cubin.
             facts: As a ticket gave them, or as `counting.Counting` completed them.
         """
-        digest = artifact.digest or content_key(artifact.data)
+        digest = _key(artifact)
         if digest in self._unsaved:
             self._unsaved.discard(digest)
             self._records.save(digest, facts)
 
     def keep_completed(self, artifact: Artifact, facts: CubinFacts) -> None:
         """As `keep`, of facts that were not complete when they came: no reader has kept those."""
-        digest = artifact.digest or content_key(artifact.data)
+        digest = _key(artifact)
         if digest in self._given:
             self._given.discard(digest)
             self._unsaved.add(digest)
@@ -200,3 +200,8 @@ class CubinReading:
     def _keep_code(self, artifact: Artifact) -> None:
         if artifact.data:
             self._store.put_cubin(read_cubin(artifact.data, artifact=artifact.source.path))
+
+
+def _key(artifact: Artifact) -> str:
+    """Under which a cubin is known."""
+    return artifact.digest or content_key(artifact.data)

@@ -38,9 +38,8 @@ def _index() -> TableIndex:
     try:
         return msgspec.json.decode(file.read_bytes(), type=TableIndex)
     except msgspec.MsgspecError as error:
-        raise FormatError(
-            f"the index of tables cannot be read: {error}", artifact=INDEX_NAME
-        ) from (error)
+        message = f"the index of tables cannot be read: {error}"
+        raise FormatError(message, artifact=INDEX_NAME) from error
 
 
 def _read(name: str) -> bytes:
